@@ -1,0 +1,140 @@
+//! Bytes to events: the inverse of `event_encoder.rs`, for bytes that may be damaged.
+
+use crate::error::FormatError;
+use crate::event::{Domain, Event, MappingKind};
+use crate::event_encoder::{
+    LIKELY_ADDRESS, OTHER_MAP_ANONYMOUS, OTHER_MAP_PYTHON_ARENA, OTHER_TIME, OTHER_TURN, OTHER_UNDO_FREE, OTHER_UNMAP,
+    SAME_STACK, TAG_ALLOC_HEAP, TAG_ALLOC_PYTHON, TAG_FREE,
+};
+use crate::event_model::{EventModel, SIZE_SPELLED_OUT, rotate, unrotate};
+use crate::ids::StackId;
+use crate::varint::{read, unzigzag};
+
+/// Goes through the events of one decompressed chunk.
+///
+/// The time and turn in force at the beginning are those of the chunk's header; they are not
+/// repeated as events.
+pub struct EventDecoder<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    model: EventModel,
+}
+
+impl<'a> EventDecoder<'a> {
+    /// Begins a chunk whose header says this time (nanoseconds) and turn.
+    pub fn new(bytes: &'a [u8], first_ns: u64, first_turn: u64) -> EventDecoder<'a> {
+        EventDecoder { bytes, at: 0, model: EventModel::new(first_ns, first_turn) }
+    }
+
+    /// The last time stamp in nanoseconds.
+    pub fn last_ns(&self) -> u64 {
+        self.model.last_ns
+    }
+
+    /// Offset of the next event: after an error, that of the event that could not be read.
+    pub fn offset(&self) -> usize {
+        self.at
+    }
+
+    #[inline]
+    fn decode(&mut self, at: &mut usize) -> Result<Event, FormatError> {
+        let offset = *at;
+        let tag = self.bytes[offset];
+        *at += 1;
+        match tag & 3 {
+            TAG_ALLOC_PYTHON => self.alloc(at, tag, Domain::Python),
+            TAG_ALLOC_HEAP => self.alloc(at, tag, Domain::Heap),
+            TAG_FREE => self.free(at, tag >> 2),
+            _ => self.other(at, tag, offset),
+        }
+    }
+
+    #[inline]
+    fn alloc(&mut self, at: &mut usize, tag: u8, domain: Domain) -> Result<Event, FormatError> {
+        let code = tag >> 4;
+        let size = if code == SIZE_SPELLED_OUT {
+            let size = read(self.bytes, at)?;
+            self.model.note_size(size);
+            size
+        } else {
+            self.model.size_of_code(code)
+        };
+        let likely = self.model.take_likely_address(domain, size);
+        let address = if tag & LIKELY_ADDRESS != 0 {
+            likely
+        } else {
+            unrotate(self.model.last_alloc.wrapping_add(unzigzag(read(self.bytes, at)?)))
+        };
+        let stack = if tag & SAME_STACK != 0 { StackId(self.model.last_stack) } else { self.stack(at)? };
+        self.model.note_alloc(domain, address, size);
+        Ok(Event::Alloc { domain, address, size, stack })
+    }
+
+    #[inline]
+    fn free(&mut self, at: &mut usize, code: u8) -> Result<Event, FormatError> {
+        let address = if code == 0 {
+            let address = unrotate(self.model.last_free.wrapping_add(unzigzag(read(self.bytes, at)?)));
+            self.model.last_free = rotate(address);
+            address
+        } else {
+            self.model.address_of_free_code(code)
+        };
+        Ok(Event::Free { address })
+    }
+
+    fn other(&mut self, at: &mut usize, tag: u8, offset: usize) -> Result<Event, FormatError> {
+        match tag >> 2 {
+            OTHER_TURN => {
+                self.model.last_turn = self.model.last_turn.wrapping_add(read(self.bytes, at)?);
+                Ok(Event::Turn { turn: self.model.last_turn })
+            }
+            OTHER_TIME => {
+                self.model.last_ns = self.model.last_ns.saturating_add(read(self.bytes, at)?);
+                Ok(Event::Time { ns: self.model.last_ns })
+            }
+            OTHER_UNDO_FREE => Ok(Event::UndoFree),
+            OTHER_UNMAP => Ok(Event::Unmap { address: read(self.bytes, at)?, length: read(self.bytes, at)? }),
+            OTHER_MAP_ANONYMOUS => self.map(at, MappingKind::Anonymous),
+            OTHER_MAP_PYTHON_ARENA => self.map(at, MappingKind::PythonArena),
+            _ => Err(FormatError::UnknownEvent { tag, offset }),
+        }
+    }
+
+    fn map(&mut self, at: &mut usize, kind: MappingKind) -> Result<Event, FormatError> {
+        let address = read(self.bytes, at)?;
+        let length = read(self.bytes, at)?;
+        let stack = self.stack(at)?;
+        Ok(Event::Map { kind, address, length, stack })
+    }
+
+    #[inline]
+    fn stack(&mut self, at: &mut usize) -> Result<StackId, FormatError> {
+        let difference = unzigzag(read(self.bytes, at)?);
+        // A damaged difference may leave 32 bits; the cut makes it some other id, as damage does.
+        self.model.last_stack = u64::from(self.model.last_stack).wrapping_add(difference) as u32;
+        Ok(StackId(self.model.last_stack))
+    }
+}
+
+impl Iterator for EventDecoder<'_> {
+    type Item = Result<Event, FormatError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.at >= self.bytes.len() {
+            return None;
+        }
+        let mut at = self.at;
+        match self.decode(&mut at) {
+            Ok(event) => {
+                self.at = at;
+                Some(Ok(event))
+            }
+            Err(error) => {
+                // Nothing after this can be believed: the iteration ends with the error.
+                self.bytes = &self.bytes[..self.at];
+                Some(Err(error))
+            }
+        }
+    }
+}

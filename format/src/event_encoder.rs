@@ -1,0 +1,172 @@
+//! Events to bytes. See `docs/FORMAT.md`, "Events", for the tables.
+
+use crate::constants::MAX_EVENT_BYTES;
+use crate::event::{Domain, Event, MappingKind};
+use crate::event_model::{EventModel, SIZE_SPELLED_OUT, rotate};
+use crate::ids::StackId;
+use crate::varint::{write, zigzag};
+
+/// Low two bits of a tag.
+pub(crate) const TAG_ALLOC_PYTHON: u8 = 0;
+pub(crate) const TAG_ALLOC_HEAP: u8 = 1;
+pub(crate) const TAG_FREE: u8 = 2;
+pub(crate) const TAG_OTHER: u8 = 3;
+/// Bits of an allocation's tag; its size code is above them.
+pub(crate) const SAME_STACK: u8 = 1 << 2;
+pub(crate) const LIKELY_ADDRESS: u8 = 1 << 3;
+/// What the upper six bits of a tag of [`TAG_OTHER`] say.
+pub(crate) const OTHER_TURN: u8 = 0;
+pub(crate) const OTHER_TIME: u8 = 1;
+pub(crate) const OTHER_UNDO_FREE: u8 = 2;
+pub(crate) const OTHER_UNMAP: u8 = 3;
+pub(crate) const OTHER_MAP_ANONYMOUS: u8 = 4;
+pub(crate) const OTHER_MAP_PYTHON_ARENA: u8 = 5;
+
+/// Encodes the events of one chunk.
+///
+/// Every method writes at `out[at..]`, where [`MAX_EVENT_BYTES`] bytes must be free, and returns the
+/// offset behind what it wrote.
+pub struct EventEncoder {
+    model: EventModel,
+}
+
+impl EventEncoder {
+    /// An encoder for a chunk that begins at this time (nanoseconds) and turn.
+    pub fn new(first_ns: u64, first_turn: u64) -> EventEncoder {
+        EventEncoder { model: EventModel::new(first_ns, first_turn) }
+    }
+
+    /// Starts the next chunk.
+    pub fn restart(&mut self, first_ns: u64, first_turn: u64) {
+        self.model = EventModel::new(first_ns, first_turn);
+    }
+
+    /// The last time stamp in nanoseconds.
+    pub fn last_ns(&self) -> u64 {
+        self.model.last_ns
+    }
+
+    /// A block came to life.
+    #[inline]
+    pub fn alloc(
+        &mut self,
+        out: &mut [u8],
+        at: usize,
+        domain: Domain,
+        address: u64,
+        size: u64,
+        stack: StackId,
+    ) -> usize {
+        let model = &mut self.model;
+        let size_code = model.size_code(size);
+        let likely = model.take_likely_address(domain, size) == address;
+        let same_stack = model.last_stack == stack.0;
+        out[at] = match domain {
+            Domain::Python => TAG_ALLOC_PYTHON,
+            Domain::Heap => TAG_ALLOC_HEAP,
+        } | if same_stack { SAME_STACK } else { 0 }
+            | if likely { LIKELY_ADDRESS } else { 0 }
+            | size_code << 4;
+        let mut at = at + 1;
+        if size_code == SIZE_SPELLED_OUT {
+            at = write(out, at, size);
+        }
+        if !likely {
+            at = write(out, at, zigzag(rotate(address).wrapping_sub(model.last_alloc)));
+        }
+        if !same_stack {
+            at = self.stack(out, at, stack);
+        }
+        self.model.note_alloc(domain, address, size);
+        at
+    }
+
+    /// A block is given back.
+    #[inline]
+    pub fn free(&mut self, out: &mut [u8], at: usize, address: u64) -> usize {
+        let last_free = self.model.last_free;
+        let code = self.model.free_code(address);
+        out[at] = TAG_FREE | code << 2;
+        if code == 0 { write(out, at + 1, zigzag(rotate(address).wrapping_sub(last_free))) } else { at + 1 }
+    }
+
+    /// The thread's last free did not happen.
+    pub fn undo_free(&mut self, out: &mut [u8], at: usize) -> usize {
+        self.tag(out, at, OTHER_UNDO_FREE)
+    }
+
+    /// A range was mapped.
+    pub fn map(
+        &mut self,
+        out: &mut [u8],
+        at: usize,
+        kind: MappingKind,
+        address: u64,
+        length: u64,
+        stack: StackId,
+    ) -> usize {
+        let at = self.tag(
+            out,
+            at,
+            match kind {
+                MappingKind::Anonymous => OTHER_MAP_ANONYMOUS,
+                MappingKind::PythonArena => OTHER_MAP_PYTHON_ARENA,
+            },
+        );
+        let at = write(out, at, address);
+        let at = write(out, at, length);
+        self.stack(out, at, stack)
+    }
+
+    /// A range is no longer mapped.
+    pub fn unmap(&mut self, out: &mut [u8], at: usize, address: u64, length: u64) -> usize {
+        let at = self.tag(out, at, OTHER_UNMAP);
+        let at = write(out, at, address);
+        write(out, at, length)
+    }
+
+    /// Mark: the clock shows `ns`. A clock that goes back is written as standing still.
+    pub fn time(&mut self, out: &mut [u8], at: usize, ns: u64) -> usize {
+        let at = self.tag(out, at, OTHER_TIME);
+        let passed = ns.saturating_sub(self.model.last_ns);
+        self.model.last_ns += passed;
+        write(out, at, passed)
+    }
+
+    /// Mark: a new turn begins. Turns rise.
+    #[inline]
+    pub fn turn(&mut self, out: &mut [u8], at: usize, turn: u64) -> usize {
+        let at = self.tag(out, at, OTHER_TURN);
+        let difference = turn.wrapping_sub(self.model.last_turn);
+        self.model.last_turn = turn;
+        write(out, at, difference)
+    }
+
+    /// Encodes any event, for writers that are in no hurry (tests, tools).
+    pub fn encode(&mut self, bytes: &mut Vec<u8>, event: Event) {
+        let mut out = [0; MAX_EVENT_BYTES];
+        let end = match event {
+            Event::Alloc { domain, address, size, stack } => self.alloc(&mut out, 0, domain, address, size, stack),
+            Event::Free { address } => self.free(&mut out, 0, address),
+            Event::UndoFree => self.undo_free(&mut out, 0),
+            Event::Map { kind, address, length, stack } => self.map(&mut out, 0, kind, address, length, stack),
+            Event::Unmap { address, length } => self.unmap(&mut out, 0, address, length),
+            Event::Time { ns } => self.time(&mut out, 0, ns),
+            Event::Turn { turn } => self.turn(&mut out, 0, turn),
+        };
+        bytes.extend_from_slice(&out[..end]);
+    }
+
+    #[inline]
+    fn tag(&self, out: &mut [u8], at: usize, other: u8) -> usize {
+        out[at] = TAG_OTHER | other << 2;
+        at + 1
+    }
+
+    #[inline]
+    fn stack(&mut self, out: &mut [u8], at: usize, stack: StackId) -> usize {
+        let difference = u64::from(stack.0).wrapping_sub(u64::from(self.model.last_stack));
+        self.model.last_stack = stack.0;
+        write(out, at, zigzag(difference))
+    }
+}

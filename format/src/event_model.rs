@@ -1,0 +1,172 @@
+//! What encoder and decoder both expect of the next event: the one place that decides which events
+//! become small.
+//!
+//! Allocators are predictable. Few sizes make up most allocations; a block is often freed soon
+//! after it was allocated; and the next block of a size is the one of that size freed last (glibc's
+//! tcache and pymalloc both keep last-in-first-out lists per 16 bytes of size). The model keeps just
+//! enough to say so in a few bits. Encoder and decoder call the same methods in the same order, so
+//! their states are equal after every event. The model starts afresh in every chunk.
+
+use crate::event::Domain;
+
+/// Entries of the table of recent sizes; the code behind the last says "spelled out".
+const SIZES: usize = 15;
+/// Code of an allocation whose size is spelled out.
+pub(crate) const SIZE_SPELLED_OUT: u8 = SIZES as u8;
+/// Entries of the table of recent allocations; together with "spelled out" they fill six bits.
+const RECENT: usize = 63;
+/// Size classes of 16 bytes per domain. All larger sizes share the last one.
+const CLASSES: usize = 40;
+/// Freed blocks remembered per size class.
+const FREED: usize = 4;
+/// 2^64 divided by the golden ratio: spreads neighbouring numbers (Knuth, TAOCP 3, 6.4).
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
+#[derive(Clone, Copy, Default)]
+struct RecentAlloc {
+    address: u64,
+    class: u8,
+}
+
+#[derive(Clone, Copy, Default)]
+struct FreedBlocks {
+    addresses: [u64; FREED],
+    top: u8,
+}
+
+/// The state both sides keep while they go through a chunk.
+pub(crate) struct EventModel {
+    /// Last allocated address, rotated; see [`rotate`].
+    pub(crate) last_alloc: u64,
+    /// Last freed address that had to be spelled out, rotated.
+    pub(crate) last_free: u64,
+    /// Call stack of the last allocation or mapping.
+    pub(crate) last_stack: u32,
+    /// Last time stamp in nanoseconds.
+    pub(crate) last_ns: u64,
+    /// Last turn.
+    pub(crate) last_turn: u64,
+    sizes: [u64; SIZES],
+    recent: [RecentAlloc; RECENT],
+    freed: [FreedBlocks; 2 * CLASSES],
+}
+
+impl EventModel {
+    /// The state at the beginning of a chunk.
+    pub(crate) fn new(first_ns: u64, first_turn: u64) -> EventModel {
+        EventModel {
+            last_alloc: 0,
+            last_free: 0,
+            last_stack: 0,
+            last_ns: first_ns,
+            last_turn: first_turn,
+            sizes: [u64::MAX; SIZES],
+            recent: [RecentAlloc::default(); RECENT],
+            freed: [FreedBlocks::default(); 2 * CLASSES],
+        }
+    }
+
+    /// The place of `size` in the table of recent sizes.
+    #[inline]
+    fn size_place(size: u64) -> usize {
+        ((size.wrapping_mul(SPREAD) >> 60) as usize).min(SIZES - 1)
+    }
+
+    /// The code for `size`, or [`SIZE_SPELLED_OUT`] if it is new; from now on it has a code.
+    #[inline]
+    pub(crate) fn size_code(&mut self, size: u64) -> u8 {
+        let place = Self::size_place(size);
+        if self.sizes[place] == size {
+            place as u8
+        } else {
+            self.sizes[place] = size;
+            SIZE_SPELLED_OUT
+        }
+    }
+
+    /// The size a code below [`SIZE_SPELLED_OUT`] stands for.
+    #[inline]
+    pub(crate) fn size_of_code(&self, code: u8) -> u64 {
+        self.sizes[usize::from(code) % SIZES]
+    }
+
+    /// Remembers a size that was spelled out.
+    #[inline]
+    pub(crate) fn note_size(&mut self, size: u64) {
+        self.sizes[Self::size_place(size)] = size;
+    }
+
+    /// The address that a block of this size is likely to get: that of the one freed last. 0 if
+    /// there is none. Taken off the list whether or not the guess is right.
+    #[inline]
+    pub(crate) fn take_likely_address(&mut self, domain: Domain, size: u64) -> u64 {
+        let freed = &mut self.freed[class_of(domain, size)];
+        freed.top = freed.top.wrapping_sub(1) % FREED as u8;
+        std::mem::take(&mut freed.addresses[usize::from(freed.top)])
+    }
+
+    /// Remembers an allocation, for a free that may follow soon.
+    #[inline]
+    pub(crate) fn note_alloc(&mut self, domain: Domain, address: u64, size: u64) {
+        self.recent[recent_place(address)] = RecentAlloc { address, class: class_of(domain, size) as u8 };
+        self.last_alloc = rotate(address);
+    }
+
+    /// The code (from 1) of a free of a recent allocation, or 0 if it must be spelled out.
+    #[inline]
+    pub(crate) fn free_code(&mut self, address: u64) -> u8 {
+        let place = recent_place(address);
+        if self.recent[place].address == address && address != 0 {
+            self.note_recent_free(place);
+            place as u8 + 1
+        } else {
+            self.last_free = rotate(address);
+            0
+        }
+    }
+
+    /// The address that a free's code (from 1) stands for.
+    #[inline]
+    pub(crate) fn address_of_free_code(&mut self, code: u8) -> u64 {
+        let place = usize::from(code - 1) % RECENT;
+        let address = self.recent[place].address;
+        self.note_recent_free(place);
+        address
+    }
+
+    #[inline]
+    fn note_recent_free(&mut self, place: usize) {
+        let RecentAlloc { address, class } = std::mem::take(&mut self.recent[place]);
+        let freed = &mut self.freed[usize::from(class) % (2 * CLASSES)];
+        freed.addresses[usize::from(freed.top) % FREED] = address;
+        freed.top = (freed.top + 1) % FREED as u8;
+    }
+}
+
+#[inline]
+fn class_of(domain: Domain, size: u64) -> usize {
+    // glibc's malloc keeps 8 bytes of its own in each block, pymalloc none.
+    let (first, bytes) = match domain {
+        Domain::Python => (0, size),
+        Domain::Heap => (CLASSES, size.saturating_add(8)),
+    };
+    first + (bytes.saturating_add(15) >> 4).min(CLASSES as u64 - 1) as usize
+}
+
+#[inline]
+fn recent_place(address: u64) -> usize {
+    (((address >> 4).wrapping_mul(SPREAD) >> 58) as usize).min(RECENT - 1)
+}
+
+/// Blocks are aligned to 16 bytes almost always: turned by four bits, their differences are small
+/// numbers, and other addresses keep all their bits.
+#[inline]
+pub(crate) fn rotate(address: u64) -> u64 {
+    address.rotate_right(4)
+}
+
+/// The inverse of [`rotate`].
+#[inline]
+pub(crate) fn unrotate(rotated: u64) -> u64 {
+    rotated.rotate_left(4)
+}
