@@ -1,0 +1,19 @@
+//! errno belongs to the job: recorder code that makes system calls inside a hook puts it back.
+#![allow(unsafe_code)]
+
+/// Puts back the errno of its creation when dropped.
+pub(crate) struct ErrnoKept(i32);
+
+impl ErrnoKept {
+    pub(crate) fn new() -> ErrnoKept {
+        // SAFETY: glibc returns the address of the calling thread's errno, always valid.
+        ErrnoKept(unsafe { *libc::__errno_location() })
+    }
+}
+
+impl Drop for ErrnoKept {
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe { *libc::__errno_location() = self.0 }
+    }
+}

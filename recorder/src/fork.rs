@@ -1,0 +1,78 @@
+//! fork: the child is a process of its own, with the parent's code objects and stacks.
+//!
+//! Before the fork the background thread is stopped (Python 3.12 and later warn of forks with other
+//! threads around) and every lock is taken, so the child finds none half-held. The child then starts
+//! a session of its own. What is recorded between fork and the child's start is nothing: the
+//! handlers run inside fork, with the calling thread silenced.
+#![allow(unsafe_code)]
+
+use std::cell::Cell;
+
+use crate::definitions::DefinitionLog;
+use crate::guard::{self, Guard};
+use crate::session::Session;
+use crate::thread_words::thread_words;
+use crate::{background, process, threads};
+
+thread_local! {
+    // No destructor and plain data: this is a bare word of the forking thread's.
+    static FORKING: Cell<Forking> = const { Cell::new(Forking { activity: 0, background_ran: false }) };
+}
+
+#[derive(Clone, Copy)]
+struct Forking {
+    activity: u64,
+    background_ran: bool,
+}
+
+/// Called once, before the job runs.
+pub(crate) fn prepare() {
+    // SAFETY: three functions of the right type that stay loaded.
+    unsafe { libc::pthread_atfork(Some(before), Some(after_in_parent), Some(after_in_child)) };
+}
+
+extern "C" fn before() {
+    let activity = thread_words().activity.get();
+    Guard::silence_thread();
+    let Some(session) = Session::current() else {
+        FORKING.set(Forking { activity, background_ran: false });
+        return;
+    };
+    let background_ran = background::stop(session);
+    FORKING.set(Forking { activity, background_ran });
+    threads::hold_for_fork();
+    DefinitionLog::lock_for_fork().hold();
+    session.spool.lock_for_fork().hold();
+    session.trace.hold();
+}
+
+extern "C" fn after_in_parent() {
+    let forking = FORKING.get();
+    if let Some(session) = Session::current() {
+        let_go(session);
+        if forking.background_ran {
+            background::ensure_running(session);
+        }
+    }
+    thread_words().activity.set(forking.activity);
+}
+
+extern "C" fn after_in_child() {
+    let forking = FORKING.get();
+    if let Some(parent) = Session::current() {
+        let_go(parent);
+        threads::restart_in_child();
+        DefinitionLog::lock().restart();
+        if guard::is_on() && process::start_after_fork(parent).is_err() {
+            guard::switch_off();
+        }
+    }
+    thread_words().activity.set(forking.activity);
+}
+
+fn let_go(session: &Session) {
+    session.trace.let_go();
+    session.spool.lock_for_fork().let_go();
+    DefinitionLog::lock_for_fork().let_go();
+    threads::let_go_after_fork();
+}

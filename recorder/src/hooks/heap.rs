@@ -1,0 +1,192 @@
+//! The malloc family, as the dynamic linker finds it before the C library's.
+#![allow(unsafe_code)]
+
+use std::ffi::{c_int, c_void};
+use std::ptr::{copy_nonoverlapping, null_mut};
+
+use format::Domain;
+
+use crate::guard::Guard;
+use crate::{real, record};
+
+/// Calls the real function, and records the block it returns.
+///
+/// SAFETY (for the calls in all of this file): the arguments go to the C library's function as
+/// the job gave them; what the function asks of its caller, the job owes.
+#[inline(always)]
+fn alloc_through(size: usize, real_call: impl FnOnce() -> *mut c_void) -> *mut c_void {
+    let guard = Guard::enter();
+    let block = real_call();
+    if let Some(guard) = guard {
+        record::alloc(&guard, Domain::Heap, block, size);
+    }
+    block
+}
+
+/// Allocates `size` bytes.
+///
+/// # Safety
+/// C's malloc.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C" fn malloc(size: usize) -> *mut c_void {
+    let Some(real) = real::malloc() else { return real::early_alloc(size) };
+    // SAFETY: see alloc_through.
+    alloc_through(size, || unsafe { real(size) })
+}
+
+/// Allocates an array of zeroed memory.
+///
+/// # Safety
+/// C's calloc.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
+    let Some(real) = real::calloc() else {
+        return count.checked_mul(size).map_or(null_mut(), real::early_alloc);
+    };
+    // A product that overflows makes the real calloc fail, and then nothing is recorded.
+    // SAFETY: see alloc_through.
+    alloc_through(count.wrapping_mul(size), || unsafe { real(count, size) })
+}
+
+/// Gives a block back.
+///
+/// # Safety
+/// C's free.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C" fn free(block: *mut c_void) {
+    if block.is_null() || real::is_early(block) {
+        return;
+    }
+    let Some(real) = real::free() else { return };
+    let guard = Guard::enter();
+    if let Some(guard) = &guard {
+        record::free(guard, block);
+    }
+    // SAFETY: see alloc_through.
+    unsafe { real(block) }
+}
+
+/// Changes the size of a block.
+///
+/// # Safety
+/// C's realloc.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C" fn realloc(block: *mut c_void, size: usize) -> *mut c_void {
+    let Some(real) = real::realloc() else { return real::early_alloc(size) };
+    if real::is_early(block) {
+        // SAFETY: the block is of the early arena.
+        return unsafe { move_from_early(block, size) };
+    }
+    // SAFETY: see alloc_through.
+    realloc_through(block, size, || unsafe { real(block, size) })
+}
+
+/// Changes the size of a block to that of an array.
+///
+/// # Safety
+/// glibc's reallocarray.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C" fn reallocarray(block: *mut c_void, count: usize, size: usize) -> *mut c_void {
+    let Some(real) = real::reallocarray() else { return null_mut() };
+    if real::is_early(block) {
+        // SAFETY: the block is of the early arena.
+        return count.checked_mul(size).map_or(null_mut(), |bytes| unsafe { move_from_early(block, bytes) });
+    }
+    // A product that overflows makes the real call fail; taken for a size it must not look like 0,
+    // which frees.
+    let bytes = count.checked_mul(size).unwrap_or(usize::MAX);
+    // SAFETY: see alloc_through.
+    realloc_through(block, bytes, || unsafe { real(block, count, size) })
+}
+
+/// Allocates with an alignment.
+///
+/// # Safety
+/// POSIX's posix_memalign.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C" fn posix_memalign(result: *mut *mut c_void, alignment: usize, size: usize) -> c_int {
+    let Some(real) = real::posix_memalign() else { return libc::ENOMEM };
+    let guard = Guard::enter();
+    // SAFETY: see alloc_through.
+    let error = unsafe { real(result, alignment, size) };
+    if let (Some(guard), 0) = (guard, error) {
+        // SAFETY: a successful call has written the block there.
+        record::alloc(&guard, Domain::Heap, unsafe { *result }, size);
+    }
+    error
+}
+
+/// Allocates with an alignment.
+///
+/// # Safety
+/// C's aligned_alloc.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C" fn aligned_alloc(alignment: usize, size: usize) -> *mut c_void {
+    let Some(real) = real::aligned_alloc() else { return null_mut() };
+    // SAFETY: see alloc_through.
+    alloc_through(size, || unsafe { real(alignment, size) })
+}
+
+/// Allocates with an alignment.
+///
+/// # Safety
+/// glibc's memalign.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C" fn memalign(alignment: usize, size: usize) -> *mut c_void {
+    let Some(real) = real::memalign() else { return null_mut() };
+    // SAFETY: see alloc_through.
+    alloc_through(size, || unsafe { real(alignment, size) })
+}
+
+/// Allocates whole pages' alignment.
+///
+/// # Safety
+/// glibc's valloc.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C" fn valloc(size: usize) -> *mut c_void {
+    let Some(real) = real::valloc() else { return null_mut() };
+    // SAFETY: see alloc_through.
+    alloc_through(size, || unsafe { real(size) })
+}
+
+/// Allocates whole pages.
+///
+/// # Safety
+/// glibc's pvalloc.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C" fn pvalloc(size: usize) -> *mut c_void {
+    let Some(real) = real::pvalloc() else { return null_mut() };
+    // SAFETY: see alloc_through.
+    alloc_through(size, || unsafe { real(size) })
+}
+
+#[inline(always)]
+fn realloc_through(block: *mut c_void, size: usize, real_call: impl FnOnce() -> *mut c_void) -> *mut c_void {
+    let guard = Guard::enter();
+    if let (Some(guard), false) = (&guard, block.is_null()) {
+        record::free(guard, block);
+    }
+    let new = real_call();
+    if let Some(guard) = guard {
+        let given_back = block.is_null() || size == 0;
+        if new.is_null() && !given_back {
+            record::undo_free(&guard);
+        } else {
+            record::alloc(&guard, Domain::Heap, new, size);
+        }
+    }
+    new
+}
+
+/// # Safety
+/// `block` is of the early arena.
+unsafe fn move_from_early(block: *mut c_void, size: usize) -> *mut c_void {
+    // SAFETY: the caller's promise; the new block is at least as large as what is copied.
+    unsafe {
+        let new = malloc(size);
+        if !new.is_null() {
+            copy_nonoverlapping(block.cast::<u8>(), new.cast(), real::early_size(block).min(size));
+        }
+        new
+    }
+}

@@ -1,0 +1,10 @@
+//! The functions that stand in front of the real ones. Each is a guard, one real call, and one
+//! safe call of `record`.
+//!
+//! A free is recorded before the real free and an allocation after the real call returned, so an
+//! address is never in use again before its free is in the log. A realloc is recorded as a free in
+//! front and an allocation behind; if it fails, the free is undone.
+
+pub(crate) mod heap;
+pub(crate) mod mapping;
+pub(crate) mod python;

@@ -1,0 +1,166 @@
+//! A table that gives equal keys equal ids: of call stacks, keyed by parent, code object and
+//! instruction, and of code objects, keyed by their address.
+//!
+//! Looking up takes no lock. Inserting and removing is for one thread at a time (the holder of the
+//! definition log's lock). Nodes of 16 bytes stand in segments that are never moved; each is a link in the
+//! chain of its bucket. When there are more than two nodes a bucket, a new generation with eight
+//! times the buckets takes what comes, and lookups go through the generations from the newest on:
+//! growing costs no rehash and no reader ever waits.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Nodes of the first segment; each later one is twice as large.
+const FIRST_SEGMENT: u32 = 4096;
+/// Segments: ids end at about 2^31.
+const SEGMENTS: usize = 19;
+/// Buckets of each generation, as powers of two.
+const GENERATION_BITS: [u32; 4] = [12, 15, 18, 21];
+/// Nodes per bucket at which the next generation begins.
+const NODES_PER_BUCKET: u32 = 2;
+/// End of a chain, and no id: ids begin at 1.
+const NONE: u32 = 0;
+
+/// 96 bits. All zero is no key.
+pub(crate) type Key = [u32; 3];
+
+#[derive(Default)]
+struct Node {
+    key: [AtomicU32; 3],
+    next: AtomicU32,
+}
+
+/// See the module.
+pub(crate) struct InternTable {
+    segments: [OnceLock<Box<[Node]>>; SEGMENTS],
+    generations: [OnceLock<Box<[AtomicU32]>>; GENERATION_BITS.len()],
+    count: AtomicU32,
+}
+
+impl InternTable {
+    /// An empty table.
+    pub(crate) const fn new() -> InternTable {
+        InternTable {
+            segments: [const { OnceLock::new() }; SEGMENTS],
+            generations: [const { OnceLock::new() }; GENERATION_BITS.len()],
+            count: AtomicU32::new(0),
+        }
+    }
+
+    /// The first id that has not been given yet.
+    pub(crate) fn next_id(&self) -> u32 {
+        self.count.load(Ordering::Acquire) + 1
+    }
+
+    /// The id of the key, if it has one.
+    #[inline]
+    pub(crate) fn find(&self, key: Key) -> Option<u32> {
+        for (generation, bits) in self.generations.iter().zip(GENERATION_BITS).rev() {
+            let Some(buckets) = generation.get() else { continue };
+            let mut id = buckets[bucket_of(key, bits)].load(Ordering::Acquire);
+            while id != NONE {
+                let node = self.node(id)?;
+                if node.key.iter().zip(key).all(|(stored, wanted)| stored.load(Ordering::Relaxed) == wanted) {
+                    return Some(id);
+                }
+                id = node.next.load(Ordering::Acquire);
+            }
+        }
+        None
+    }
+
+    /// Gives the key, which is not in the table, the id [`InternTable::next_id`]. One thread at a time.
+    /// `false` if the table is full.
+    pub(crate) fn insert(&self, key: Key) -> bool {
+        let id = self.next_id();
+        let (segment, place) = place_of(id);
+        let Some(segment_cell) = self.segments.get(segment) else { return false };
+        let nodes = segment_cell.get_or_init(|| (0..FIRST_SEGMENT << segment).map(|_| Node::default()).collect());
+        let node = &nodes[place];
+        for (stored, value) in node.key.iter().zip(key) {
+            stored.store(value, Ordering::Relaxed);
+        }
+        let generation =
+            GENERATION_BITS.iter().position(|bits| id <= NODES_PER_BUCKET << bits).unwrap_or(GENERATION_BITS.len() - 1);
+        let bits = GENERATION_BITS[generation];
+        let buckets =
+            self.generations[generation].get_or_init(|| (0..1 << bits).map(|_| AtomicU32::new(NONE)).collect());
+        let bucket = &buckets[bucket_of(key, bits)];
+        node.next.store(bucket.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.count.store(id, Ordering::Release);
+        bucket.store(id, Ordering::Release);
+        true
+    }
+
+    /// Forgets the key; its id is not given again. One thread at a time.
+    pub(crate) fn remove(&self, key: Key) {
+        if let Some(node) = self.find(key).and_then(|id| self.node(id)) {
+            // The first two words of a code object's key are its address, never both zero.
+            for stored in &node.key {
+                stored.store(0, Ordering::Relaxed);
+            }
+        }
+    }
+
+    #[inline]
+    fn node(&self, id: u32) -> Option<&Node> {
+        let (segment, place) = place_of(id);
+        self.segments.get(segment)?.get()?.get(place)
+    }
+}
+
+/// Segment of an id and place in it: segment k begins at FIRST_SEGMENT * (2^k - 1) + 1.
+#[inline]
+fn place_of(id: u32) -> (usize, usize) {
+    let index = id - 1;
+    let segment = (index / FIRST_SEGMENT + 1).ilog2();
+    (segment as usize, (index - FIRST_SEGMENT * ((1 << segment) - 1)) as usize)
+}
+
+#[inline]
+fn bucket_of(key: Key, bits: u32) -> usize {
+    // Multiply and fold, as in wyhash: one multiplication, all key bits in the upper half.
+    let low = u64::from(key[0]) | u64::from(key[1]) << 32;
+    let mixed =
+        (low ^ 0x9e37_79b9_7f4a_7c15).wrapping_mul((u64::from(key[2]) << 1 | 1).wrapping_mul(0xd6e8_feb8_6659_fd93));
+    ((mixed ^ mixed >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - bits)) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_keeps_its_id_through_all_generations() {
+        let table = InternTable::new();
+        let key = |n: u32| [n, n / 7, n % 3];
+        for n in 1..100_000 {
+            assert_eq!(table.find(key(n)), None);
+            assert!(table.insert(key(n)));
+        }
+        for n in 1..100_000 {
+            assert_eq!(table.find(key(n)), Some(n));
+        }
+    }
+
+    #[test]
+    fn a_removed_key_gets_a_new_id() {
+        let table = InternTable::new();
+        table.insert([1, 0, 0]);
+        table.insert([2, 0, 0]);
+        table.remove([1, 0, 0]);
+        assert_eq!(table.find([1, 0, 0]), None);
+        table.insert([1, 0, 0]);
+        assert_eq!(table.find([1, 0, 0]), Some(3));
+        assert_eq!(table.find([2, 0, 0]), Some(2));
+    }
+
+    #[test]
+    fn segments_follow_each_other() {
+        assert_eq!(place_of(1), (0, 0));
+        assert_eq!(place_of(4096), (0, 4095));
+        assert_eq!(place_of(4097), (1, 0));
+        assert_eq!(place_of(4096 * 3), (1, 8191));
+        assert_eq!(place_of(4096 * 3 + 1), (2, 0));
+    }
+}

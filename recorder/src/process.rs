@@ -1,0 +1,51 @@
+//! The beginning of recording in a process: at its start, or in the child after a fork.
+
+use std::ffi::CStr;
+use std::io;
+
+use format::{Definition, ProcessKey};
+
+use crate::definitions::DefinitionLog;
+use crate::session::{Configuration, Session};
+use crate::{fork, guard, hooks, python, threads};
+
+/// Starts recording if this process is to be recorded: if it runs Python, or is the command itself.
+/// A failure leaves the job as it would be without fil.
+pub(crate) fn start(arguments: &[&CStr]) {
+    let Some(configuration) = Configuration::from_environment() else { return };
+    let has_python = python::version_text().is_some();
+    if !has_python && !configuration.is_command_itself() {
+        return;
+    }
+    if Session::start(configuration).is_err() {
+        return;
+    }
+    introduce(arguments, None);
+    threads::prepare();
+    fork::prepare();
+    python::prepare();
+    if has_python {
+        hooks::python::install();
+    }
+    guard::switch_on();
+}
+
+/// Starts recording in the child after a fork, whose parent recorded.
+pub(crate) fn start_after_fork(parent: &Session) -> io::Result<()> {
+    Session::start(parent.configuration.clone())?;
+    introduce(&[], Some(parent.process));
+    Ok(())
+}
+
+/// Writes the first definition of this process.
+fn introduce(arguments: &[&CStr], forked_from: Option<ProcessKey>) {
+    let (codes, stacks) = python::next_ids();
+    DefinitionLog::write(&Definition::ProcessStart {
+        command: arguments.iter().map(|argument| argument.to_bytes()).collect(),
+        parent_pid: std::os::unix::process::parent_id(),
+        forked_from,
+        inherited_codes: codes.0,
+        inherited_stacks: stacks.0,
+        python_version: python::version_text(),
+    });
+}

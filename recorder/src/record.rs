@@ -1,0 +1,51 @@
+//! What hooks say, behind one safe call each. The guard shows that the caller is the outermost hook.
+
+use std::ffi::c_void;
+
+use format::{Domain, MappingKind};
+
+use crate::guard::Guard;
+use crate::threads::with_recorder;
+
+/// A block of `size` requested bytes came to life; null is a failed call and no event.
+#[inline(always)]
+pub(crate) fn alloc(guard: &Guard, domain: Domain, block: *mut c_void, size: usize) {
+    guard.recording();
+    if !block.is_null() {
+        with_recorder(guard, |recorder| recorder.alloc(domain, block as usize, size));
+    }
+}
+
+/// A block is about to be given back.
+#[inline(always)]
+pub(crate) fn free(guard: &Guard, block: *mut c_void) {
+    guard.recording();
+    with_recorder(guard, |recorder| recorder.free(block as usize));
+}
+
+/// The real realloc failed: the block that was recorded as given back lives on.
+#[cold]
+pub(crate) fn undo_free(guard: &Guard) {
+    guard.recording();
+    with_recorder(guard, |recorder| recorder.undo_free());
+}
+
+/// A range was mapped, in place of whatever was there.
+#[cold]
+pub(crate) fn map(guard: &Guard, kind: MappingKind, start: *mut c_void, length: usize) {
+    guard.recording();
+    with_recorder(guard, |recorder| recorder.map(kind, start as usize, whole_pages(length)));
+}
+
+/// A range is about to be unmapped, or something that does not count was mapped over it.
+#[cold]
+pub(crate) fn unmap(guard: &Guard, start: *mut c_void, length: usize) {
+    guard.recording();
+    with_recorder(guard, |recorder| recorder.unmap(start as usize, whole_pages(length)));
+}
+
+/// The kernel maps and unmaps whole pages.
+fn whole_pages(length: usize) -> usize {
+    const PAGE: usize = 4096;
+    length.checked_next_multiple_of(PAGE).unwrap_or(length)
+}

@@ -1,0 +1,181 @@
+//! What this process records into: the trace file, the spool, and the channel between the job's
+//! threads and the background thread. One per process; a fork makes a new one.
+//!
+//! ```text
+//!   job thread --full slot--> queue --background thread--> chunk --> trace
+//!       ^                                   |
+//!       '------------- free slot -----------'
+//! ```
+
+use std::ffi::{CString, OsString};
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender};
+use format::spool::{SPOOL_EXTENSION, SpoolHeader};
+use format::{ChunkHeader, ChunkKind, ProcessKey, ThreadNumber};
+
+use crate::clock::now_ns;
+use crate::doorbell::Doorbell;
+use crate::lock::Lock;
+use crate::spool::{Slot, Spool};
+use crate::trace_file::TraceFile;
+use crate::{background, guard};
+
+/// How long a job's thread sleeps at most before it looks again for a free slot.
+const SLOT_WAIT: Duration = Duration::from_millis(5);
+
+/// A slot to be appended, and what its chunk's header needs beyond the slot's own.
+pub(crate) struct FullSlot {
+    pub(crate) slot: Slot,
+    pub(crate) length: usize,
+    pub(crate) header: ChunkHeader,
+}
+
+/// See the module.
+pub(crate) struct Session {
+    /// What it was started with; a child after a fork starts with the same.
+    pub(crate) configuration: Configuration,
+    pub(crate) process: ProcessKey,
+    /// What the kernel calls its first thread.
+    pub(crate) process_name: String,
+    pub(crate) spool: Spool,
+    pub(crate) trace: Lock<TraceFile>,
+    queue: (Sender<FullSlot>, Receiver<FullSlot>),
+    /// Rings when the background thread has something to do.
+    pub(crate) work: Doorbell,
+    /// Rings when a slot became free.
+    slot_freed: Doorbell,
+}
+
+/// Null until [`Session::start`]. Sessions are never dropped: a late event may still look.
+static CURRENT: AtomicPtr<Session> = AtomicPtr::new(std::ptr::null_mut());
+
+impl Session {
+    /// The session of this process.
+    #[inline]
+    #[allow(unsafe_code)]
+    pub(crate) fn current() -> Option<&'static Session> {
+        // SAFETY: null or a leaked box, never freed and never written through this pointer.
+        unsafe { CURRENT.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// Opens the trace and creates the spool, from the environment that `fil record` prepared.
+    pub(crate) fn start(configuration: Configuration) -> io::Result<&'static Session> {
+        let process = ProcessKey { pid: std::process::id(), start_ns: now_ns() };
+        let trace = TraceFile::open(configuration.trace_path.clone())?;
+        let mut path = configuration.spool_directory.clone();
+        path.push(format!("/{}-{}.{SPOOL_EXTENSION}", process.pid, process.start_ns));
+        let path = CString::new(path.into_vec())?;
+        let spool = Spool::create(path, &SpoolHeader { process, start_ticks: start_ticks() })?;
+        let session = Box::leak(Box::new(Session {
+            configuration,
+            process,
+            process_name: process_name(),
+            spool,
+            trace: Lock::new(trace),
+            queue: crossbeam_channel::unbounded(),
+            work: Doorbell::new(),
+            slot_freed: Doorbell::new(),
+        }));
+        CURRENT.store(session, Ordering::Release);
+        Ok(session)
+    }
+
+    /// A slot for the chunk after a full one. The job waits here if the background thread is behind.
+    pub(crate) fn next_slot(&'static self) -> Option<Slot> {
+        loop {
+            let seen = self.slot_freed.rings();
+            if let Some(slot) = self.spool.take() {
+                return Some(slot);
+            }
+            if !guard::is_on() {
+                return None;
+            }
+            background::ensure_running(self);
+            self.slot_freed.wait(seen, SLOT_WAIT);
+        }
+    }
+
+    /// Hands a slot to the background thread.
+    pub(crate) fn hand_over(&'static self, slot: Slot, length: usize, header: ChunkHeader) {
+        // Fails only without a receiver, and that stands beside the sender.
+        let _ = self.queue.0.send(FullSlot { slot, length, header });
+        background::ensure_running(self);
+        self.work.ring();
+    }
+
+    /// The next slot to append.
+    pub(crate) fn next_full(&self) -> Option<FullSlot> {
+        self.queue.1.try_recv().ok()
+    }
+
+    /// A slot's content is in the trace.
+    pub(crate) fn appended(&self, slot: Slot) {
+        self.spool.give_back(slot);
+        self.slot_freed.ring();
+    }
+
+    /// The header of a chunk of this process; lengths and the end are filled in later.
+    pub(crate) fn chunk_header(
+        &self,
+        kind: ChunkKind,
+        thread: ThreadNumber,
+        chunk_number: u64,
+        turn: u64,
+        ns: u64,
+    ) -> ChunkHeader {
+        ChunkHeader {
+            kind,
+            thread,
+            raw_bytes: 0,
+            compressed_bytes: 0,
+            event_count: 0,
+            process: self.process,
+            chunk_number,
+            first_turn: turn,
+            first_ns: ns,
+            last_ns: ns,
+        }
+    }
+}
+
+#[derive(Clone)]
+/// What `fil record` tells its recorder through the environment.
+pub(crate) struct Configuration {
+    trace_path: CString,
+    spool_directory: OsString,
+    launcher_pid: u32,
+}
+
+impl Configuration {
+    /// `None`: this process is not to be recorded.
+    pub(crate) fn from_environment() -> Option<Configuration> {
+        let trace_path = std::env::var_os("FIL_TRACE")?;
+        let spool_directory = std::env::var_os("FIL_SPOOL_DIRECTORY")?;
+        let launcher_pid = std::env::var("FIL_LAUNCHER_PID").ok()?.parse().ok()?;
+        Some(Configuration { trace_path: CString::new(trace_path.as_bytes()).ok()?, spool_directory, launcher_pid })
+    }
+
+    /// Whether this process is the command itself rather than something that it started.
+    pub(crate) fn is_command_itself(&self) -> bool {
+        std::os::unix::process::parent_id() == self.launcher_pid
+    }
+}
+
+/// Field 22 of `/proc/self/stat` (proc(5)): start of this process in clock ticks since boot.
+fn start_ticks() -> u64 {
+    let stat = std::fs::read("/proc/self/stat").unwrap_or_default();
+    // The second field is the name in parentheses, which may hold anything; 20 fields follow it.
+    let after_name = stat.iter().rposition(|&byte| byte == b')').map_or(&[][..], |end| &stat[end + 1..]);
+    let field = after_name.split(|&byte| byte == b' ').filter(|field| !field.is_empty()).nth(19);
+    field.and_then(|field| std::str::from_utf8(field).ok()).and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+/// The kernel's name of this process, `/proc/self/comm`.
+fn process_name() -> String {
+    let name = std::fs::read("/proc/self/comm").unwrap_or_default();
+    String::from_utf8_lossy(name.trim_ascii_end()).into_owned()
+}

@@ -1,0 +1,27 @@
+//! The library's constructor: the dynamic linker calls it before `main`.
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, c_char, c_int};
+
+use crate::guard::Guard;
+use crate::{process, real};
+
+#[cfg(not(test))]
+#[used]
+#[unsafe(link_section = ".init_array")]
+static CONSTRUCTOR: extern "C" fn(c_int, *const *const c_char, *const *const c_char) = on_load;
+
+/// glibc gives constructors what it gives `main`.
+#[cfg_attr(test, allow(dead_code))]
+extern "C" fn on_load(count: c_int, arguments: *const *const c_char, _environment: *const *const c_char) {
+    let _silence = Guard::silence();
+    real::resolve();
+    let count = usize::try_from(count).unwrap_or(0);
+    // SAFETY: `arguments` are `count` C strings that live as long as the process.
+    let arguments: Vec<&CStr> = (0..count)
+        .map(|index| unsafe { *arguments.add(index) })
+        .take_while(|argument| !argument.is_null())
+        .map(|argument| unsafe { CStr::from_ptr(argument) })
+        .collect();
+    process::start(&arguments);
+}

@@ -1,0 +1,171 @@
+//! One thread's event stream: turns what its hooks saw into events in its slot.
+//!
+//! Events are published one by one: whatever ends the process, the slot holds every event whose
+//! call had returned. A full slot goes to the background thread as a chunk.
+
+use format::constants::{EVENTS_PER_TIME_STAMP, MAX_EVENT_BYTES, TIME_STAMP_SIZE};
+use format::spool::SLOT_CAPACITY;
+use format::{ChunkHeader, ChunkKind, Domain, EventEncoder, MappingKind, ThreadNumber};
+
+use crate::clock::now_ns;
+use crate::errno::ErrnoKept;
+use crate::python::StackCache;
+use crate::session::Session;
+use crate::spool::Slot;
+use crate::turn::Turn;
+
+/// Room that must be left before an event: it may come with a turn and a time stamp.
+const EVENT_ROOM: usize = 3 * MAX_EVENT_BYTES;
+
+/// See the module.
+pub(crate) struct ThreadRecorder {
+    session: &'static Session,
+    /// `None` once recording has stopped for want of slots.
+    slot: Option<Slot>,
+    length: usize,
+    event_count: u32,
+    until_time_stamp: u32,
+    turn: Turn,
+    thread: ThreadNumber,
+    header: ChunkHeader,
+    encoder: EventEncoder,
+    stack_cache: StackCache,
+}
+
+impl ThreadRecorder {
+    /// A recorder whose first chunk goes into `slot`.
+    pub(crate) fn new(session: &'static Session, thread: ThreadNumber, slot: Slot) -> ThreadRecorder {
+        let mut recorder = ThreadRecorder {
+            session,
+            slot: None,
+            length: 0,
+            event_count: 0,
+            until_time_stamp: EVENTS_PER_TIME_STAMP,
+            turn: Turn::NONE,
+            thread,
+            header: session.chunk_header(ChunkKind::Events, thread, 0, 0, 0),
+            encoder: EventEncoder::new(0, 0),
+            stack_cache: StackCache::default(),
+        };
+        recorder.begin_chunk(slot);
+        recorder
+    }
+
+    /// A block came to life.
+    #[inline(always)]
+    pub(crate) fn alloc(&mut self, domain: Domain, address: usize, size: usize) {
+        let stack = self.stack_cache.current_stack();
+        if size as u64 >= TIME_STAMP_SIZE {
+            self.until_time_stamp = 1;
+        }
+        self.event(|encoder, out, at| encoder.alloc(out, at, domain, address as u64, size as u64, stack));
+    }
+
+    /// A block is about to be given back.
+    #[inline(always)]
+    pub(crate) fn free(&mut self, address: usize) {
+        self.event(|encoder, out, at| encoder.free(out, at, address as u64));
+    }
+
+    /// The block of the last [`ThreadRecorder::free`] lives on.
+    #[cold]
+    pub(crate) fn undo_free(&mut self) {
+        self.event(|encoder, out, at| encoder.undo_free(out, at));
+    }
+
+    /// A range was mapped.
+    #[inline(never)]
+    pub(crate) fn map(&mut self, kind: MappingKind, address: usize, length: usize) {
+        let stack = self.stack_cache.current_stack();
+        self.until_time_stamp = 1;
+        self.event(|encoder, out, at| encoder.map(out, at, kind, address as u64, length as u64, stack));
+    }
+
+    /// A range is about to be unmapped, or was covered by another mapping.
+    #[inline(never)]
+    pub(crate) fn unmap(&mut self, address: usize, length: usize) {
+        self.event(|encoder, out, at| encoder.unmap(out, at, address as u64, length as u64));
+    }
+
+    /// Hands over what there is: the thread has ended.
+    pub(crate) fn finish(mut self) {
+        if let Some(slot) = self.slot.take() {
+            if self.length == 0 {
+                self.session.spool.give_back(slot);
+            } else {
+                self.hand_over(slot);
+            }
+        }
+    }
+
+    /// Leaves the slot alone: it is the parent's, and this is the child after a fork.
+    pub(crate) fn abandon(mut self) {
+        std::mem::forget(self.slot.take());
+    }
+
+    #[inline(always)]
+    fn event(&mut self, encode: impl FnOnce(&mut EventEncoder, &mut [u8], usize) -> usize) {
+        if self.length + EVENT_ROOM > SLOT_CAPACITY {
+            self.next_chunk();
+        }
+        if !self.turn.goes_on() {
+            self.take_turn();
+        }
+        self.until_time_stamp -= 1;
+        if self.until_time_stamp == 0 {
+            self.time_stamp();
+        }
+        let Some(slot) = &mut self.slot else { return };
+        self.length = encode(&mut self.encoder, slot.content(), self.length);
+        self.event_count += 1;
+        slot.publish(self.length);
+    }
+
+    #[cold]
+    fn take_turn(&mut self) {
+        self.turn = Turn::take(self.thread);
+        if let Some(slot) = &mut self.slot {
+            self.length = self.encoder.turn(slot.content(), self.length, self.turn.number());
+        }
+    }
+
+    #[cold]
+    fn time_stamp(&mut self) {
+        self.until_time_stamp = EVENTS_PER_TIME_STAMP;
+        if let Some(slot) = &mut self.slot {
+            self.length = self.encoder.time(slot.content(), self.length, now_ns());
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn next_chunk(&mut self) {
+        let _errno = ErrnoKept::new();
+        if let Some(slot) = self.slot.take() {
+            self.hand_over(slot);
+            self.header.chunk_number += 1;
+        }
+        if let Some(slot) = self.session.next_slot() {
+            self.begin_chunk(slot);
+        }
+    }
+
+    fn begin_chunk(&mut self, mut slot: Slot) {
+        let (turn, now) = (self.turn.number(), now_ns());
+        slot.begin(ChunkKind::Events, self.thread, self.header.chunk_number, turn, now);
+        self.header.first_turn = turn;
+        self.header.first_ns = now;
+        self.encoder.restart(now, turn);
+        self.length = 0;
+        self.event_count = 0;
+        self.until_time_stamp = EVENTS_PER_TIME_STAMP;
+        self.slot = Some(slot);
+    }
+
+    fn hand_over(&mut self, slot: Slot) {
+        let mut header = self.header;
+        header.event_count = self.event_count;
+        header.last_ns = self.encoder.last_ns();
+        self.session.hand_over(slot, self.length, header);
+    }
+}

@@ -1,0 +1,60 @@
+//! Two machine words per thread, reached without a call: the state of this thread's guard and its
+//! recorder.
+//!
+//! `thread_local!` in a shared library asks `__tls_get_addr` on every access and may register a
+//! destructor. A preloaded library is there before the first thread, so its thread-locals may
+//! live in the static block, where the initial-exec model finds them with two instructions.
+//! Stable Rust cannot choose that model, so the symbol is defined and read in assembly. This is the
+//! only file that knows the processor.
+#![allow(unsafe_code)]
+
+use std::arch::{asm, global_asm};
+use std::cell::Cell;
+use std::ptr;
+
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+compile_error!("fil's recorder knows the thread-local storage of x86-64 Linux only so far");
+
+global_asm!(
+    ".pushsection .tbss.fil_thread_words, \"awT\", @nobits",
+    ".hidden fil_thread_words",
+    ".globl fil_thread_words",
+    ".type fil_thread_words, @object",
+    ".size fil_thread_words, 16",
+    ".balign 16",
+    "fil_thread_words:",
+    ".zero 16",
+    ".popsection",
+);
+
+/// What each thread keeps; all zero at its start.
+#[repr(C)]
+pub(crate) struct ThreadWords {
+    /// What this thread is doing; see `guard.rs`.
+    pub(crate) activity: Cell<u64>,
+    /// This thread's recorder, null until its first event.
+    pub(crate) recorder: Cell<*mut crate::thread_recorder::ThreadRecorder>,
+}
+
+const _: () = assert!(size_of::<ThreadWords>() == 16);
+
+/// The calling thread's words.
+#[inline(always)]
+pub(crate) fn thread_words() -> &'static ThreadWords {
+    let words: *const ThreadWords;
+    // SAFETY: reads the offset of the symbol from the global offset table and adds the thread
+    // pointer, which the psABI keeps at fs:0; no memory of Rust's is touched.
+    unsafe {
+        asm!(
+            "mov {words}, qword ptr [rip + fil_thread_words@GOTTPOFF]",
+            "add {words}, qword ptr fs:[0]",
+            words = out(reg) words,
+            options(pure, readonly, nostack),
+        );
+    }
+    debug_assert!(!ptr::eq(words, ptr::null()));
+    // SAFETY: the static TLS block holds 16 zeroed, aligned bytes for the symbol (the assertion
+    // above fits the two sizes), all zero is a valid ThreadWords, and the block lives as long as
+    // its thread. The type is not Sync, so the reference stays on this thread.
+    unsafe { &*words }
+}

@@ -1,0 +1,157 @@
+//! Which recorder belongs to the calling thread: made at its first event, given up after its last.
+//!
+//! A thread's last frees come after its thread-local destructors have run, when nothing tells of
+//! them any more. So a thread that ends keeps its recorder; the recorder goes on a list, and it is
+//! finished when the kernel no longer knows the thread, which is looked at when the next one begins.
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, c_void};
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use format::{Definition, ThreadNumber};
+
+use crate::background;
+use crate::definitions::DefinitionLog;
+use crate::errno::ErrnoKept;
+use crate::guard::Guard;
+use crate::lock::Lock;
+use crate::session::Session;
+use crate::thread_recorder::ThreadRecorder;
+use crate::thread_words::thread_words;
+use crate::turn::MAX_THREADS;
+
+/// POSIX runs thread-specific destructors in this many rounds at least; we want the last one.
+const DESTRUCTOR_ROUNDS: u64 = 4;
+/// Longest thread name of the kernel with its zero byte.
+const NAME_BYTES: usize = 16;
+
+static NEXT_THREAD: AtomicU32 = AtomicU32::new(1);
+static ENDED: Lock<Vec<EndedThread>> = Lock::new(Vec::new());
+static KEY: AtomicU32 = AtomicU32::new(u32::MAX);
+
+struct EndedThread {
+    kernel_id: i32,
+    recorder: *mut ThreadRecorder,
+}
+
+// SAFETY: the recorder is touched only by its thread while that lives, and after that only by the
+// one who takes this entry off the list, under its lock.
+unsafe impl Send for EndedThread {}
+
+/// Runs `f` with the calling thread's recorder. The guard shows that this is the outermost hook, so
+/// no one else on this thread uses the recorder.
+#[inline(always)]
+pub(crate) fn with_recorder(_guard: &Guard, f: impl FnOnce(&mut ThreadRecorder)) {
+    let mut recorder = thread_words().recorder.get();
+    if recorder.is_null() {
+        recorder = attach();
+        if recorder.is_null() {
+            return;
+        }
+    }
+    // SAFETY: the pointer came from a box in attach() and is freed only after this thread has
+    // ended; the guard's existence excludes a second reference on this thread.
+    f(unsafe { &mut *recorder });
+}
+
+/// Prepares for threads that end. Called once, before the job runs.
+pub(crate) fn prepare() {
+    let mut key = 0;
+    // SAFETY: a live local, and a destructor of the right type.
+    if unsafe { libc::pthread_key_create(&mut key, Some(on_thread_end)) } == 0 {
+        KEY.store(key, Ordering::Release);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn attach() -> *mut ThreadRecorder {
+    let _errno = ErrnoKept::new();
+    finish_ended();
+    let Some(session) = Session::current() else { return null_mut() };
+    let thread = ThreadNumber(NEXT_THREAD.fetch_add(1, Ordering::Relaxed));
+    let Some(slot) = session.spool.take_beyond_comfort().filter(|_| thread.0 < MAX_THREADS) else {
+        background::give_up("there are more threads than the spool has room for");
+        return null_mut();
+    };
+    let mut name = [0u8; NAME_BYTES];
+    // SAFETY: the kernel writes at most 16 bytes with a zero at the end.
+    unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
+    let name = CStr::from_bytes_until_nul(&name).unwrap_or_default().to_string_lossy();
+    // Threads inherit the name of the one that starts them: the process's name is no thread's.
+    let name = if *name == *session.process_name { "" } else { &name };
+    DefinitionLog::write(&Definition::ThreadStart { thread, kernel_id: kernel_id() as u32, name });
+    let recorder = Box::into_raw(Box::new(ThreadRecorder::new(session, thread, slot)));
+    thread_words().recorder.set(recorder);
+    wish_for_end(DESTRUCTOR_ROUNDS - 1);
+    recorder
+}
+
+/// The child after a fork begins anew: its one thread has no recorder, and the parent's threads are
+/// not its own.
+pub(crate) fn restart_in_child() {
+    let recorder = thread_words().recorder.replace(null_mut());
+    if !recorder.is_null() {
+        // SAFETY: from a box of attach(), on this thread, and its word is null from here on.
+        unsafe { Box::from_raw(recorder) }.abandon();
+    }
+    ENDED.lock().clear();
+    NEXT_THREAD.store(1, Ordering::Relaxed);
+}
+
+/// Held while the process forks.
+pub(crate) fn hold_for_fork() {
+    ENDED.hold();
+}
+
+/// Ends [`hold_for_fork`].
+pub(crate) fn let_go_after_fork() {
+    ENDED.let_go();
+}
+
+/// Asks for `on_thread_end` with this many rounds still to wait.
+fn wish_for_end(rounds: u64) {
+    let key = KEY.load(Ordering::Acquire);
+    if key != u32::MAX {
+        // SAFETY: the key was created by prepare(); the value is a number, never followed. It is
+        // one more than the rounds because null would not call the destructor.
+        unsafe { libc::pthread_setspecific(key, (rounds + 1) as *mut c_void) };
+    }
+}
+
+extern "C" fn on_thread_end(rounds_and_one: *mut c_void) {
+    let _silence = Guard::silence();
+    let rounds = rounds_and_one as u64 - 1;
+    if rounds > 1 {
+        wish_for_end(rounds - 1);
+        return;
+    }
+    let recorder = thread_words().recorder.get();
+    if !recorder.is_null() {
+        ENDED.lock().push(EndedThread { kernel_id: kernel_id(), recorder });
+    }
+}
+
+/// Finishes the recorders of threads that are gone.
+fn finish_ended() {
+    let mut ended = ENDED.lock();
+    let own = kernel_id();
+    let pid = std::process::id() as i32;
+    let gone = ended.extract_if(.., |thread| {
+        // SAFETY: signal 0 only asks whether the thread exists.
+        thread.kernel_id == own || unsafe { libc::syscall(libc::SYS_tgkill, pid, thread.kernel_id, 0) } != 0
+    });
+    let gone: Vec<_> = gone.collect();
+    drop(ended);
+    for thread in gone {
+        // SAFETY: from a box of attach(); the thread is gone (or its kernel id is now ours), and
+        // the entry was taken off the list.
+        unsafe { Box::from_raw(thread.recorder) }.finish();
+    }
+}
+
+fn kernel_id() -> i32 {
+    // SAFETY: gettid takes nothing.
+    unsafe { libc::gettid() }
+}

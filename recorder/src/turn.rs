@@ -1,0 +1,58 @@
+//! The order between threads: one word that says whose turn it is.
+//!
+//! Before each event a thread looks whether the word still names it. If so, no other thread had an
+//! event in between and nothing is to be noted. If not, it takes the next turn with a
+//! compare-exchange, and its event stream notes the number.
+//!
+//! Why this orders what is causally ordered: if thread A's event comes before thread B's (A frees
+//! an address that B then gets; A hands a block to B), then A looked at the word before B does, and
+//! coherence lets B see that value or a later one. Either it is not B's, and B takes a higher turn;
+//! or it is B's and was installed after A's, so it is higher already. Relaxed loads are enough,
+//! because the order between the two looks comes from what made the events causally ordered.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use format::ThreadNumber;
+
+/// Low bits of the word: the thread; the rest is the turn. 2^24 threads, 2^40 turns.
+const THREAD_BITS: u32 = 24;
+const THREAD_MASK: u64 = (1 << THREAD_BITS) - 1;
+
+static TURN: AtomicU64 = AtomicU64::new(0);
+
+/// Most threads that can be told apart in one process.
+pub(crate) const MAX_THREADS: u32 = THREAD_MASK as u32;
+
+/// A thread's turn, as the word says it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Turn(u64);
+
+impl Turn {
+    /// Before the first: no thread's.
+    pub(crate) const NONE: Turn = Turn(0);
+
+    /// Whether it is still this turn.
+    #[inline(always)]
+    pub(crate) fn goes_on(self) -> bool {
+        TURN.load(Ordering::Relaxed) == self.0
+    }
+
+    /// The number for the event stream.
+    pub(crate) fn number(self) -> u64 {
+        self.0 >> THREAD_BITS
+    }
+
+    /// Takes the next turn for `thread`.
+    #[cold]
+    pub(crate) fn take(thread: ThreadNumber) -> Turn {
+        let me = u64::from(thread.0) & THREAD_MASK;
+        let mut current = TURN.load(Ordering::Relaxed);
+        loop {
+            let next = ((current >> THREAD_BITS) + 1) << THREAD_BITS | me;
+            match TURN.compare_exchange_weak(current, next, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return Turn(next),
+                Err(changed) => current = changed,
+            }
+        }
+    }
+}
