@@ -54,9 +54,8 @@ impl DefinitionLog {
         LOG.lock().add(definition);
     }
 
-    /// The child after a fork starts its own log; the slot was the parent's.
+    /// The child after a fork starts its own log; the slot stays the parent's.
     pub(crate) fn restart(&mut self) {
-        std::mem::forget(self.slot.take());
         *self = DefinitionLog { slot: None, length: 0, first_ns: 0, chunk_number: 0 };
     }
 
@@ -67,12 +66,12 @@ impl DefinitionLog {
 
     fn add_with(&mut self, definition: &Definition<'_>, take: fn(&'static Session) -> Option<Slot>) {
         for _ in 0..2 {
-            if let Some(slot) = &mut self.slot {
-                if let Some(written) = encode_definition(definition, &mut slot.content()[self.length..]) {
-                    self.length += written;
-                    slot.publish(self.length);
-                    return;
-                }
+            if let Some(slot) = &mut self.slot
+                && let Some(written) = encode_definition(definition, &mut slot.content()[self.length..])
+            {
+                self.length += written;
+                slot.publish(self.length);
+                return;
             }
             self.next_slot(take);
         }

@@ -13,8 +13,8 @@ use crate::{fork, guard, hooks, python, threads};
 /// A failure leaves the job as it would be without fil.
 pub(crate) fn start(arguments: &[&CStr]) {
     let Some(configuration) = Configuration::from_environment() else { return };
-    let has_python = python::version_text().is_some();
-    if !has_python && !configuration.is_command_itself() {
+    let python_version = python::version_text();
+    if python_version.is_none() && !configuration.is_command_itself() {
         return;
     }
     if Session::start(configuration).is_err() {
@@ -23,15 +23,19 @@ pub(crate) fn start(arguments: &[&CStr]) {
     introduce(arguments, None);
     threads::prepare();
     fork::prepare();
-    python::prepare();
-    if has_python {
+    if let Some(version) = python_version {
+        python::prepare(version);
         hooks::python::install();
     }
     guard::switch_on();
 }
 
-/// Starts recording in the child after a fork, whose parent recorded.
+/// Starts recording in the child after a fork, whose parent recorded. Copies of a process without
+/// Python (a shell, say) are not the command itself and are left alone.
 pub(crate) fn start_after_fork(parent: &Session) -> io::Result<()> {
+    if python::version_text().is_none() {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
     Session::start(parent.configuration.clone())?;
     introduce(&[], Some(parent.process));
     Ok(())

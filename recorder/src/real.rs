@@ -17,9 +17,11 @@ const EARLY_BYTES: usize = 16 << 10;
 const EARLY_ALIGNMENT: usize = 16;
 
 #[repr(align(16))]
-struct EarlyArena([u8; EARLY_BYTES]);
+struct EarlyArena {
+    _bytes: [u8; EARLY_BYTES],
+}
 
-static mut EARLY_ARENA: EarlyArena = EarlyArena([0; EARLY_BYTES]);
+static mut EARLY_ARENA: EarlyArena = EarlyArena { _bytes: [0; EARLY_BYTES] };
 static EARLY_USED: AtomicUsize = AtomicUsize::new(0);
 
 /// A block of zeroed memory from the early arena, or null when it is used up.
@@ -115,10 +117,21 @@ fn resolve_now(wanted: &AtomicPtr<c_void>) -> *mut c_void {
     wanted.load(Ordering::Acquire)
 }
 
-/// Address of a symbol of the job, such as one of Python's, or null.
+/// Address of a symbol of the job's, or null.
 pub(crate) fn symbol(name: &CStr) -> *mut c_void {
     // SAFETY: the name is a C string; looking up has no other requirement.
     unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }
+}
+
+/// A function of the job's, such as one of Python's API.
+///
+/// # Safety
+/// `Function` is the type of a pointer to a C function, and the one of this name has that type.
+pub(crate) unsafe fn function<Function: Copy>(name: &CStr) -> Option<Function> {
+    const { assert!(size_of::<Function>() == size_of::<*mut c_void>()) };
+    let address = symbol(name);
+    // SAFETY: the sizes are equal, and the caller promises the type.
+    (!address.is_null()).then(|| unsafe { std::mem::transmute_copy(&address) })
 }
 
 /// Rust's allocations inside the recorder: straight to the real allocator, never recorded.

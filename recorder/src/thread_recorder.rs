@@ -98,11 +98,6 @@ impl ThreadRecorder {
         }
     }
 
-    /// Leaves the slot alone: it is the parent's, and this is the child after a fork.
-    pub(crate) fn abandon(mut self) {
-        std::mem::forget(self.slot.take());
-    }
-
     #[inline(always)]
     fn event(&mut self, encode: impl FnOnce(&mut EventEncoder, &mut [u8], usize) -> usize) {
         if self.length + EVENT_ROOM > SLOT_CAPACITY {

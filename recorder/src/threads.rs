@@ -93,8 +93,9 @@ fn attach() -> *mut ThreadRecorder {
 pub(crate) fn restart_in_child() {
     let recorder = thread_words().recorder.replace(null_mut());
     if !recorder.is_null() {
+        // The slot in it stays the parent's: dropping a recorder without finishing it does nothing.
         // SAFETY: from a box of attach(), on this thread, and its word is null from here on.
-        unsafe { Box::from_raw(recorder) }.abandon();
+        drop(unsafe { Box::from_raw(recorder) });
     }
     ENDED.lock().clear();
     NEXT_THREAD.store(1, Ordering::Relaxed);

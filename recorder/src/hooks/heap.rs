@@ -1,5 +1,6 @@
 //! The malloc family, as the dynamic linker finds it before the C library's.
 #![allow(unsafe_code)]
+#![allow(unreachable_pub)] // the dynamic linker reaches them
 
 use std::ffi::{c_int, c_void};
 use std::ptr::{copy_nonoverlapping, null_mut};
@@ -94,7 +95,7 @@ pub unsafe extern "C" fn reallocarray(block: *mut c_void, count: usize, size: us
     }
     // A product that overflows makes the real call fail; taken for a size it must not look like 0,
     // which frees.
-    let bytes = count.checked_mul(size).unwrap_or(usize::MAX);
+    let bytes = count.saturating_mul(size);
     // SAFETY: see alloc_through.
     realloc_through(block, bytes, || unsafe { real(block, count, size) })
 }

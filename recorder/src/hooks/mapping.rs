@@ -1,6 +1,7 @@
 //! mmap and munmap, as the dynamic linker finds them before the C library's. The C library's own
 //! mappings (large blocks of malloc, thread stacks) do not come this way.
 #![allow(unsafe_code)]
+#![allow(unreachable_pub)] // the dynamic linker reaches them
 
 use std::ffi::{c_int, c_void};
 

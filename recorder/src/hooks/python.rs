@@ -6,16 +6,17 @@
 
 use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};
-use std::mem::{MaybeUninit, transmute};
+use std::mem::MaybeUninit;
 
 use format::Domain;
 
 use crate::guard::Guard;
 use crate::{real, record};
 
-/// `PyMemAllocatorDomain` and `PyMemAllocatorEx` of `Include/cpython/pymem.h`, the same since 3.5.
+/// `PYMEM_DOMAIN_MEM` and `PYMEM_DOMAIN_OBJ` of `Include/cpython/pymem.h`, the same since 3.5.
 const DOMAINS: [c_int; 2] = [1, 2];
 
+/// As in the same header.
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct PyMemAllocatorEx {
@@ -34,19 +35,16 @@ unsafe impl Sync for Originals {}
 
 static ORIGINALS: Originals = Originals(UnsafeCell::new(None));
 
-/// Wraps both domains. `false`: this process has no Python.
-pub(crate) fn install() -> bool {
-    let get = real::symbol(c"PyMem_GetAllocator");
-    let set = real::symbol(c"PyMem_SetAllocator");
-    if get.is_null() || set.is_null() {
-        return false;
-    }
+/// Wraps both domains of this process's Python.
+pub(crate) fn install() {
     // SAFETY: the two functions have these signatures in every CPython since 3.5; they may be
     // called before Python is initialized; a zeroed structure is filled by the first call (its
     // function pointers are not called before). ORIGINALS is written before it is pointed to.
     unsafe {
-        let get: unsafe extern "C" fn(c_int, *mut PyMemAllocatorEx) = transmute(get);
-        let set: unsafe extern "C" fn(c_int, *const PyMemAllocatorEx) = transmute(set);
+        type Get = unsafe extern "C" fn(c_int, *mut PyMemAllocatorEx);
+        type Set = unsafe extern "C" fn(c_int, *const PyMemAllocatorEx);
+        let Some(get) = real::function::<Get>(c"PyMem_GetAllocator") else { return };
+        let Some(set) = real::function::<Set>(c"PyMem_SetAllocator") else { return };
         let originals = &mut *ORIGINALS.0.get();
         let originals = originals.insert(DOMAINS.map(|domain| {
             let mut original = MaybeUninit::<PyMemAllocatorEx>::zeroed();
@@ -58,7 +56,6 @@ pub(crate) fn install() -> bool {
             set(domain, &PyMemAllocatorEx { context, malloc, calloc, realloc, free });
         }
     }
-    true
 }
 
 /// # Safety

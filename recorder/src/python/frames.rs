@@ -5,7 +5,6 @@
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
-use std::mem::transmute;
 
 use super::layout::Layout;
 use crate::real;
@@ -17,11 +16,9 @@ pub(super) struct ThreadStates {
 
 impl ThreadStates {
     pub(super) fn find() -> Option<ThreadStates> {
-        let function = real::symbol(c"PyGILState_GetThisThreadState");
         // SAFETY: the function has this signature in every CPython 3.
-        (!function.is_null()).then(|| ThreadStates {
-            of_this_thread: unsafe { transmute::<*mut c_void, unsafe extern "C" fn() -> *mut c_void>(function) },
-        })
+        unsafe { real::function(c"PyGILState_GetThisThreadState") }
+            .map(|of_this_thread| ThreadStates { of_this_thread })
     }
 
     /// The thread state, null if this thread is not one of Python's (or Python does not run).

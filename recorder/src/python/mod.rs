@@ -35,11 +35,11 @@ struct Python {
 static PYTHON: OnceLock<Python> = OnceLock::new();
 static STACKS_ON: AtomicBool = AtomicBool::new(false);
 
-/// Makes ready to read this process's Python. Without Python, or with one that fil does not know,
-/// there are no stacks, and the trace says why.
-pub(crate) fn prepare() {
+/// Makes ready to read the Python of this version, which runs in this process. For one that fil
+/// does not know there are no stacks, and the trace says why.
+pub(crate) fn prepare(version: &str) {
     self_check::prepare();
-    match find() {
+    match find(version) {
         Ok(python) => {
             code_death::watch(python.layout);
             if PYTHON.set(python).is_ok() {
@@ -50,8 +50,7 @@ pub(crate) fn prepare() {
     }
 }
 
-fn find() -> Result<Python, String> {
-    let version = version_text().ok_or("no Python in this process")?;
+fn find(version: &str) -> Result<Python, String> {
     let layout = version::parse(version)
         .and_then(Layout::of)
         .ok_or_else(|| format!("fil does not know the call stacks of Python {version}"))?;

@@ -8,8 +8,7 @@
 //! inside a hook), and garbage collection, which runs Python code, is switched off meanwhile.
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, c_int, c_void};
-use std::mem::transmute;
+use std::ffi::{c_int, c_void};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -39,18 +38,17 @@ struct Api {
 
 impl Api {
     fn find() -> Option<Api> {
-        let find = |name: &CStr| Some(real::symbol(name)).filter(|function| !function.is_null());
         // SAFETY: these functions have these signatures in every CPython that has them.
         unsafe {
             Some(Api {
-                current_thread_state: transmute::<*mut c_void, _>(find(c"_PyThreadState_UncheckedGet")?),
-                current_frame: transmute::<*mut c_void, _>(find(c"PyEval_GetFrame")?),
-                back: transmute::<*mut c_void, _>(find(c"PyFrame_GetBack")?),
-                code: transmute::<*mut c_void, _>(find(c"PyFrame_GetCode")?),
-                last_instruction: transmute::<*mut c_void, _>(find(c"PyFrame_GetLasti")?),
-                give_back: transmute::<*mut c_void, _>(find(c"Py_DecRef")?),
-                disable_collection: transmute::<*mut c_void, _>(find(c"PyGC_Disable")?),
-                enable_collection: transmute::<*mut c_void, _>(find(c"PyGC_Enable")?),
+                current_thread_state: real::function(c"_PyThreadState_UncheckedGet")?,
+                current_frame: real::function(c"PyEval_GetFrame")?,
+                back: real::function(c"PyFrame_GetBack")?,
+                code: real::function(c"PyFrame_GetCode")?,
+                last_instruction: real::function(c"PyFrame_GetLasti")?,
+                give_back: real::function(c"Py_DecRef")?,
+                disable_collection: real::function(c"PyGC_Disable")?,
+                enable_collection: real::function(c"PyGC_Enable")?,
             })
         }
     }

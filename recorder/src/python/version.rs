@@ -2,20 +2,15 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char};
-use std::mem::transmute;
 
 use crate::real;
 
 /// What `Py_GetVersion` says up to the first blank, such as "3.11.7"; `None` without Python. Python
 /// allows the call before it is initialized.
 pub(crate) fn version_text() -> Option<&'static str> {
-    let function = real::symbol(c"Py_GetVersion");
-    if function.is_null() {
-        return None;
-    }
     // SAFETY: Py_GetVersion has this signature in every CPython and returns a static C string.
     let text = unsafe {
-        let function: unsafe extern "C" fn() -> *const c_char = transmute(function);
+        let function: unsafe extern "C" fn() -> *const c_char = real::function(c"Py_GetVersion")?;
         CStr::from_ptr(function())
     };
     text.to_str().ok()?.split_ascii_whitespace().next()
