@@ -3,10 +3,10 @@
 use crate::error::FormatError;
 use crate::event::{Domain, Event, MappingKind};
 use crate::event_encoder::{
-    LIKELY_ADDRESS, OTHER_MAP_ANONYMOUS, OTHER_MAP_PYTHON_ARENA, OTHER_TIME, OTHER_TURN, OTHER_UNDO_FREE, OTHER_UNMAP,
-    SAME_STACK, TAG_ALLOC_HEAP, TAG_ALLOC_PYTHON, TAG_FREE,
+    LIKELY_ADDRESS, OTHER_FREE_IN_REGION, OTHER_MAP_ANONYMOUS, OTHER_MAP_PYTHON_ARENA, OTHER_TIME, OTHER_TURN,
+    OTHER_UNDO_FREE, OTHER_UNMAP, SAME_STACK, TAG_ALLOC_HEAP, TAG_ALLOC_PYTHON, TAG_FREE,
 };
-use crate::event_model::{EventModel, SIZE_SPELLED_OUT, rotate, unrotate};
+use crate::event_model::{EventModel, SIZE_SPELLED_OUT, unrotate};
 use crate::ids::StackId;
 use crate::varint::{read, unzigzag};
 
@@ -44,7 +44,10 @@ impl<'a> EventDecoder<'a> {
         match tag & 3 {
             TAG_ALLOC_PYTHON => self.alloc(at, tag, Domain::Python),
             TAG_ALLOC_HEAP => self.alloc(at, tag, Domain::Heap),
-            TAG_FREE => self.free(at, tag >> 2),
+            TAG_FREE => match tag >> 2 {
+                0 => self.free(at, None),
+                code => Ok(Event::Free { address: self.model.take_recent_by_code(code) }),
+            },
             _ => self.other(at, tag, offset),
         }
     }
@@ -63,7 +66,7 @@ impl<'a> EventDecoder<'a> {
         let address = if tag & LIKELY_ADDRESS != 0 {
             likely
         } else {
-            unrotate(self.model.last_alloc.wrapping_add(unzigzag(read(self.bytes, at)?)))
+            unrotate(self.model.alloc_base(domain, size).wrapping_add(unzigzag(read(self.bytes, at)?)))
         };
         let stack = if tag & SAME_STACK != 0 { StackId(self.model.last_stack) } else { self.stack(at)? };
         self.model.note_alloc(domain, address, size);
@@ -71,14 +74,10 @@ impl<'a> EventDecoder<'a> {
     }
 
     #[inline]
-    fn free(&mut self, at: &mut usize, code: u8) -> Result<Event, FormatError> {
-        let address = if code == 0 {
-            let address = unrotate(self.model.last_free.wrapping_add(unzigzag(read(self.bytes, at)?)));
-            self.model.last_free = rotate(address);
-            address
-        } else {
-            self.model.address_of_free_code(code)
-        };
+    fn free(&mut self, at: &mut usize, region: Option<u8>) -> Result<Event, FormatError> {
+        let base = self.model.free_base_by_code(region);
+        let address = unrotate(base.wrapping_add(unzigzag(read(self.bytes, at)?)));
+        self.model.note_free(address);
         Ok(Event::Free { address })
     }
 
@@ -96,6 +95,7 @@ impl<'a> EventDecoder<'a> {
             OTHER_UNMAP => Ok(Event::Unmap { address: read(self.bytes, at)?, length: read(self.bytes, at)? }),
             OTHER_MAP_ANONYMOUS => self.map(at, MappingKind::Anonymous),
             OTHER_MAP_PYTHON_ARENA => self.map(at, MappingKind::PythonArena),
+            code @ OTHER_FREE_IN_REGION.. => self.free(at, Some(code - OTHER_FREE_IN_REGION)),
             _ => Err(FormatError::UnknownEvent { tag, offset }),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::constants::MAX_EVENT_BYTES;
 use crate::event::{Domain, Event, MappingKind};
-use crate::event_model::{EventModel, SIZE_SPELLED_OUT, rotate};
+use crate::event_model::{EventModel, REGIONS, SIZE_SPELLED_OUT, rotate};
 use crate::ids::StackId;
 use crate::varint::{write, zigzag};
 
@@ -21,6 +21,9 @@ pub(crate) const OTHER_UNDO_FREE: u8 = 2;
 pub(crate) const OTHER_UNMAP: u8 = 3;
 pub(crate) const OTHER_MAP_ANONYMOUS: u8 = 4;
 pub(crate) const OTHER_MAP_PYTHON_ARENA: u8 = 5;
+/// The first of [`REGIONS`] numbers: a free in the region of that code.
+pub(crate) const OTHER_FREE_IN_REGION: u8 = 16;
+const _: () = assert!(OTHER_FREE_IN_REGION as usize + REGIONS == 64, "tags have six bits for it");
 
 /// Encodes the events of one chunk.
 ///
@@ -72,7 +75,7 @@ impl EventEncoder {
             at = write(out, at, size);
         }
         if !likely {
-            at = write(out, at, zigzag(rotate(address).wrapping_sub(model.last_alloc)));
+            at = write(out, at, zigzag(rotate(address).wrapping_sub(model.alloc_base(domain, size))));
         }
         if !same_stack {
             at = self.stack(out, at, stack);
@@ -84,10 +87,17 @@ impl EventEncoder {
     /// A block is given back.
     #[inline]
     pub fn free(&mut self, out: &mut [u8], at: usize, address: u64) -> usize {
-        let last_free = self.model.last_free;
-        let code = self.model.free_code(address);
-        out[at] = TAG_FREE | code << 2;
-        if code == 0 { write(out, at + 1, zigzag(rotate(address).wrapping_sub(last_free))) } else { at + 1 }
+        if let Some(code) = self.model.take_recent(address) {
+            out[at] = TAG_FREE | code << 2;
+            return at + 1;
+        }
+        let (region, base) = self.model.free_base(address);
+        out[at] = match region {
+            Some(code) => TAG_OTHER | (OTHER_FREE_IN_REGION + code) << 2,
+            None => TAG_FREE,
+        };
+        self.model.note_free(address);
+        write(out, at + 1, zigzag(rotate(address).wrapping_sub(base)))
     }
 
     /// The thread's last free did not happen.

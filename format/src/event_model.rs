@@ -19,6 +19,10 @@ const RECENT: usize = 63;
 const CLASSES: usize = 40;
 /// Freed blocks remembered per size class.
 const FREED: usize = 4;
+/// Regions in which frees are remembered; their codes share the tags of other events.
+pub(crate) const REGIONS: usize = 48;
+/// A region is 16 KiB, a pool of pymalloc since CPython 3.10: blocks of one size side by side.
+const REGION_BITS: u32 = 14;
 /// 2^64 divided by the golden ratio: spreads neighbouring numbers (Knuth, TAOCP 3, 6.4).
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -34,12 +38,21 @@ struct FreedBlocks {
     top: u8,
 }
 
+#[derive(Clone, Copy, Default)]
+struct Region {
+    number: u64,
+    last_free: u64,
+}
+
 /// The state both sides keep while they go through a chunk.
 pub(crate) struct EventModel {
     /// Last allocated address, rotated; see [`rotate`].
-    pub(crate) last_alloc: u64,
-    /// Last freed address that had to be spelled out, rotated.
-    pub(crate) last_free: u64,
+    last_alloc: u64,
+    /// Last allocated address of each size class, rotated; 0 if there is none.
+    last_of_class: [u64; 2 * CLASSES],
+    /// Last freed address that was not a recent allocation, rotated.
+    last_free: u64,
+    regions: [Region; REGIONS],
     /// Call stack of the last allocation or mapping.
     pub(crate) last_stack: u32,
     /// Last time stamp in nanoseconds.
@@ -56,7 +69,9 @@ impl EventModel {
     pub(crate) fn new(first_ns: u64, first_turn: u64) -> EventModel {
         EventModel {
             last_alloc: 0,
+            last_of_class: [0; 2 * CLASSES],
             last_free: 0,
+            regions: [Region::default(); REGIONS],
             last_stack: 0,
             last_ns: first_ns,
             last_turn: first_turn,
@@ -105,33 +120,73 @@ impl EventModel {
         std::mem::take(&mut freed.addresses[usize::from(freed.top)])
     }
 
-    /// Remembers an allocation, for a free that may follow soon.
+    /// What the address of an allocation of this size is told relative to, rotated: fresh blocks of
+    /// a size follow each other.
     #[inline]
-    pub(crate) fn note_alloc(&mut self, domain: Domain, address: u64, size: u64) {
-        self.recent[recent_place(address)] = RecentAlloc { address, class: class_of(domain, size) as u8 };
-        self.last_alloc = rotate(address);
-    }
-
-    /// The code (from 1) of a free of a recent allocation, or 0 if it must be spelled out.
-    #[inline]
-    pub(crate) fn free_code(&mut self, address: u64) -> u8 {
-        let place = recent_place(address);
-        if self.recent[place].address == address && address != 0 {
-            self.note_recent_free(place);
-            place as u8 + 1
-        } else {
-            self.last_free = rotate(address);
-            0
+    pub(crate) fn alloc_base(&self, domain: Domain, size: u64) -> u64 {
+        match self.last_of_class[class_of(domain, size)] {
+            0 => self.last_alloc,
+            last => last,
         }
     }
 
-    /// The address that a free's code (from 1) stands for.
+    /// Remembers an allocation, for a free that may follow soon.
     #[inline]
-    pub(crate) fn address_of_free_code(&mut self, code: u8) -> u64 {
+    pub(crate) fn note_alloc(&mut self, domain: Domain, address: u64, size: u64) {
+        let class = class_of(domain, size);
+        self.recent[recent_place(address)] = RecentAlloc { address, class: class as u8 };
+        self.last_alloc = rotate(address);
+        self.last_of_class[class] = rotate(address);
+    }
+
+    /// If the block is a recent allocation: its code, from 1. It is no longer one.
+    #[inline]
+    pub(crate) fn take_recent(&mut self, address: u64) -> Option<u8> {
+        let place = recent_place(address);
+        if self.recent[place].address != address || address == 0 {
+            return None;
+        }
+        self.note_recent_free(place);
+        Some(place as u8 + 1)
+    }
+
+    /// The address of a recent allocation, by its code.
+    #[inline]
+    pub(crate) fn take_recent_by_code(&mut self, code: u8) -> u64 {
         let place = usize::from(code - 1) % RECENT;
         let address = self.recent[place].address;
         self.note_recent_free(place);
         address
+    }
+
+    /// What the address of a free is told relative to, rotated, and the code of its region if that
+    /// is known. A structure is often freed in the order in which it was made.
+    #[inline]
+    pub(crate) fn free_base(&self, address: u64) -> (Option<u8>, u64) {
+        let place = region_place(address);
+        let region = self.regions[place];
+        if region.number == address >> REGION_BITS {
+            (Some(place as u8), region.last_free)
+        } else {
+            (None, self.last_free)
+        }
+    }
+
+    /// What the address of a free in the region of this code is told relative to, rotated.
+    #[inline]
+    pub(crate) fn free_base_by_code(&self, code: Option<u8>) -> u64 {
+        match code {
+            Some(code) => self.regions[usize::from(code) % REGIONS].last_free,
+            None => self.last_free,
+        }
+    }
+
+    /// Remembers a free that was not one of a recent allocation.
+    #[inline]
+    pub(crate) fn note_free(&mut self, address: u64) {
+        let last_free = rotate(address);
+        self.regions[region_place(address)] = Region { number: address >> REGION_BITS, last_free };
+        self.last_free = last_free;
     }
 
     #[inline]
@@ -156,6 +211,11 @@ fn class_of(domain: Domain, size: u64) -> usize {
 #[inline]
 fn recent_place(address: u64) -> usize {
     (((address >> 4).wrapping_mul(SPREAD) >> 58) as usize).min(RECENT - 1)
+}
+
+#[inline]
+fn region_place(address: u64) -> usize {
+    ((address >> REGION_BITS).wrapping_mul(SPREAD) >> 32) as usize * REGIONS >> 32
 }
 
 /// Blocks are aligned to 16 bytes almost always: turned by four bits, their differences are small
