@@ -1,1 +1,54 @@
-//! x
+//! Replays traces of `fil` and answers questions about the memory of the job.
+//!
+//! [`Trace::open`] reads a trace, damaged or not; [`peak()`] and [`timeline()`] answer from it, and
+//! [`tables`] and [`flamegraph`] show answers. The way of an event through this crate:
+//!
+//! - **opening**: bytes -> `chunk_index` (which chunks are sound) -> `catalogue` (whose they are) ->
+//!   `image` (process images with their `definitions`) -> `soundness` (warnings) -> [`Trace`]
+//! - **replaying**: `schedule` (the order of chunks) -> `event_chunk` (decoded in parallel) -> `order`
+//!   (the order of events) -> `live_memory` and `mappings` (what is alive) -> `replay` -> an observer
+//! - **observers**: `high_water_mark`, `largest_call_sites`, `bucket_levels`
+//! - **naming**: `stack_resolver` and `line_table` (from ids to lines) -> `call_stack`, `call_site`
+//!
+//! Invariants: an answer is the same whatever number of threads worked at it. No input makes this
+//! crate panic; what is damaged or lost becomes a warning. Memory grows with what is alive in the
+//! job and with its call stacks, not with the number of events.
+//!
+//! What this crate does not do: it prints nothing, reads no clock, and never touches the job.
+
+#![forbid(unsafe_code)]
+
+mod bucket_levels;
+pub mod bytes;
+mod call_site;
+mod call_stack;
+mod catalogue;
+mod chunk_index;
+mod definitions;
+mod error;
+mod event_chunk;
+pub mod flamegraph;
+mod high_water_mark;
+mod image;
+mod largest_call_sites;
+mod line_table;
+mod live_memory;
+mod mappings;
+mod order;
+mod peak;
+mod replay;
+mod resident_memory;
+mod schedule;
+mod site;
+mod soundness;
+mod sources;
+mod stack_resolver;
+pub mod tables;
+mod timeline;
+mod trace;
+
+pub use call_stack::{CallStack, Frame};
+pub use error::AnalyzerError;
+pub use peak::{CallSite, Categories, Peak, ProcessMemory, StackMemory, peak};
+pub use timeline::{Timeline, TimelineOptions, TimelineRow, TimelineTotal, timeline};
+pub use trace::{Process, Trace};

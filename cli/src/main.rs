@@ -1,2 +1,37 @@
-//! x
-fn main() {}
+//! `fil`: records a job's memory, and answers questions about it.
+//!
+//! The way through this program:
+//!
+//! - `arguments.rs` reads the command line;
+//! - `record/` checks, launches the job with the recorder preloaded, and finishes its trace;
+//! - `analyze/` asks the `analyzer` library and renders its answers;
+//! - `run.rs` does the one and then the other.
+//!
+//! Answers go to stdout, everything else to stderr in lines that begin with `fil: `. This file is
+//! the only place that decides the exit code of the process, and nothing here ends it earlier.
+
+mod analyze;
+mod arguments;
+mod error;
+mod messages;
+mod process_identity;
+mod quantities;
+mod record;
+mod run;
+
+use std::process::ExitCode;
+
+use arguments::{Action, Arguments};
+use error::CliError;
+
+/// The trace that is written and read unless another is named.
+const DEFAULT_TRACE: &str = "trace.fil";
+
+fn main() -> ExitCode {
+    let result = Arguments::read().map_err(CliError::from).and_then(|arguments| match arguments.action {
+        Action::Record(arguments) => record::record(&arguments),
+        Action::Analyze(arguments) => analyze::analyze(&arguments).map(|()| 0),
+        Action::Run(arguments) => run::run(&arguments),
+    });
+    ExitCode::from(result.unwrap_or_else(|error| error.tell()))
+}

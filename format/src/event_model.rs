@@ -215,7 +215,7 @@ fn recent_place(address: u64) -> usize {
 
 #[inline]
 fn region_place(address: u64) -> usize {
-    ((address >> REGION_BITS).wrapping_mul(SPREAD) >> 32) as usize * REGIONS >> 32
+    (((address >> REGION_BITS).wrapping_mul(SPREAD) >> 32) as usize * REGIONS) >> 32
 }
 
 /// Blocks are aligned to 16 bytes almost always: turned by four bits, their differences are small

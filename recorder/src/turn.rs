@@ -28,8 +28,8 @@ pub(crate) const MAX_THREADS: u32 = THREAD_MASK as u32;
 pub(crate) struct Turn(u64);
 
 impl Turn {
-    /// Before the first: no thread's.
-    pub(crate) const NONE: Turn = Turn(0);
+    /// What a thread has before its first: a value the word never takes, so that it does not go on.
+    pub(crate) const NONE: Turn = Turn(u64::MAX);
 
     /// Whether it is still this turn.
     #[inline(always)]
@@ -37,9 +37,9 @@ impl Turn {
         TURN.load(Ordering::Relaxed) == self.0
     }
 
-    /// The number for the event stream.
+    /// The number for the event stream; 0 before the first.
     pub(crate) fn number(self) -> u64 {
-        self.0 >> THREAD_BITS
+        if self == Turn::NONE { 0 } else { self.0 >> THREAD_BITS }
     }
 
     /// Takes the next turn for `thread`.
@@ -54,5 +54,23 @@ impl Turn {
                 Err(changed) => current = changed,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_goes_on_until_another_thread_takes_one() {
+        let (first, second) = (ThreadNumber(1), ThreadNumber(2));
+        assert!(!Turn::NONE.goes_on(), "a thread's first event takes a turn, even if nobody had one");
+        let mine = Turn::take(first);
+        assert!(mine.goes_on());
+        let others = Turn::take(second);
+        assert!(!mine.goes_on());
+        assert!(others.goes_on());
+        assert!(Turn::NONE.number() < mine.number() && mine.number() < others.number());
+        assert!(Turn::take(first).number() > others.number());
     }
 }

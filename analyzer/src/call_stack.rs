@@ -1,0 +1,165 @@
+//! Call stacks with their lines resolved: a tree in which equal stacks are one node, whatever ids
+//! they had in the trace.
+
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+
+/// A frame of a call stack.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct Frame {
+    /// Qualified name of the function.
+    pub function: String,
+    /// File name, as Python says it.
+    pub file: String,
+    /// Line being run, or the first line of the function if Python does not say.
+    pub line: u32,
+    /// Where the expression begins in its line, as in `co_positions()`: bytes of UTF-8, from 0. None
+    /// if it is not known, as before Python 3.11.
+    pub column: Option<u32>,
+    /// Line in which the expression ends. None if it is not known.
+    pub end_line: Option<u32>,
+    /// Where the expression ends in that line, like `column`. None if it is not known.
+    pub end_column: Option<u32>,
+}
+
+impl Frame {
+    /// A frame of which nothing is known but what to call it.
+    pub(crate) fn placeholder(function: &str) -> Frame {
+        Frame {
+            function: function.to_owned(),
+            file: String::new(),
+            line: 0,
+            column: None,
+            end_line: None,
+            end_column: None,
+        }
+    }
+}
+
+/// A node of a [`CallTree`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct NodeId(u32);
+
+impl NodeId {
+    /// The stack without frames.
+    pub(crate) const ROOT: NodeId = NodeId(0);
+}
+
+/// A frame of a [`CallTree`]; equal frames have equal ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct FrameId(u32);
+
+/// All stacks of an answer. A stack is its parent and one more frame; each stack is there once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CallTree {
+    nodes: Vec<Node>,
+    frames: Vec<Frame>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Node {
+    parent: NodeId,
+    frame: FrameId,
+}
+
+impl CallTree {
+    pub(crate) fn frame(&self, id: FrameId) -> &Frame {
+        &self.frames[id.0 as usize]
+    }
+
+    /// The innermost frame of a stack.
+    pub(crate) fn innermost(&self, node: NodeId) -> Option<FrameId> {
+        self.node(node).map(|node| node.frame)
+    }
+
+    fn node(&self, id: NodeId) -> Option<Node> {
+        // The root has no entry.
+        self.nodes.get((id.0 as usize).checked_sub(1)?).copied()
+    }
+}
+
+/// Builds a [`CallTree`].
+#[derive(Default)]
+pub(crate) struct CallTreeBuilder {
+    nodes: hashbrown::HashMap<Node, NodeId>,
+    frames: hashbrown::HashMap<Frame, FrameId>,
+    tree: CallTree,
+}
+
+impl CallTreeBuilder {
+    /// The id of a frame.
+    pub(crate) fn frame(&mut self, frame: Frame) -> FrameId {
+        *self.frames.entry(frame).or_insert_with_key(|frame| {
+            self.tree.frames.push(frame.clone());
+            FrameId((self.tree.frames.len() - 1) as u32)
+        })
+    }
+
+    /// The stack of `parent` and one more frame.
+    pub(crate) fn child(&mut self, parent: NodeId, frame: FrameId) -> NodeId {
+        let node = Node { parent, frame };
+        *self.nodes.entry(node).or_insert_with(|| {
+            self.tree.nodes.push(node);
+            NodeId(self.tree.nodes.len() as u32)
+        })
+    }
+
+    pub(crate) fn tree(&self) -> &CallTree {
+        &self.tree
+    }
+
+    pub(crate) fn finish(self) -> CallTree {
+        self.tree
+    }
+}
+
+/// A call stack of an answer. Cheap to clone: the frames are shared by all stacks of the answer.
+///
+/// In JSON it is the sequence of its frames, outermost first.
+#[derive(Clone)]
+pub struct CallStack {
+    tree: Arc<CallTree>,
+    node: NodeId,
+}
+
+impl CallStack {
+    pub(crate) fn new(tree: Arc<CallTree>, node: NodeId) -> CallStack {
+        CallStack { tree, node }
+    }
+
+    /// Its frames, outermost first.
+    pub fn frames(&self) -> Vec<&Frame> {
+        let mut frames: Vec<&Frame> = self.frames_from_innermost().collect();
+        frames.reverse();
+        frames
+    }
+
+    /// Its frames, innermost first.
+    pub fn frames_from_innermost(&self) -> impl Iterator<Item = &Frame> {
+        let mut next = self.tree.node(self.node);
+        std::iter::from_fn(move || {
+            let node = next?;
+            next = self.tree.node(node.parent);
+            Some(self.tree.frame(node.frame))
+        })
+    }
+}
+
+impl PartialEq for CallStack {
+    fn eq(&self, other: &CallStack) -> bool {
+        self.frames_from_innermost().eq(other.frames_from_innermost())
+    }
+}
+
+impl std::fmt::Debug for CallStack {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_list().entries(self.frames()).finish()
+    }
+}
+
+impl Serialize for CallStack {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.frames())
+    }
+}

@@ -1,0 +1,94 @@
+//! Sorts the chunks of a trace by what they belong to: each chunk once, in the order in which its
+//! process and thread wrote it, and a count of those that are missing.
+
+use std::collections::BTreeMap;
+
+use format::{ChunkKind, ProcessKey, ThreadNumber};
+
+use crate::chunk_index::ChunkPlace;
+
+/// All chunks by owner.
+#[derive(Default)]
+pub(crate) struct Catalogue {
+    pub(crate) images: BTreeMap<ImageOrder, ImageChunks>,
+    pub(crate) sources: Vec<ChunkPlace>,
+    pub(crate) ends: Vec<ChunkPlace>,
+    /// Chunks that must have been written but are not there.
+    pub(crate) missing_chunks: u64,
+}
+
+/// Process images in the order of their starts; the pid decides between equal ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ImageOrder {
+    start_ns: u64,
+    pid: u32,
+}
+
+impl ImageOrder {
+    pub(crate) fn key(self) -> ProcessKey {
+        ProcessKey { pid: self.pid, start_ns: self.start_ns }
+    }
+}
+
+/// The chunks of one process image.
+#[derive(Default)]
+pub(crate) struct ImageChunks {
+    pub(crate) definitions: Stream,
+    pub(crate) events: BTreeMap<ThreadNumber, Stream>,
+}
+
+/// Chunks of one process, thread and kind by their number.
+#[derive(Default)]
+pub(crate) struct Stream {
+    chunks: BTreeMap<u64, ChunkPlace>,
+}
+
+impl Catalogue {
+    /// Takes the chunks in the order of the file.
+    pub(crate) fn new(chunks: &[ChunkPlace]) -> Catalogue {
+        let mut catalogue = Catalogue::default();
+        for &place in chunks {
+            catalogue.add(place);
+        }
+        let streams = |image: &ImageChunks| -> u64 {
+            image.definitions.missing_chunks() + image.events.values().map(Stream::missing_chunks).sum::<u64>()
+        };
+        catalogue.missing_chunks = catalogue.images.values().map(streams).fold(0, u64::saturating_add);
+        catalogue
+    }
+
+    fn add(&mut self, place: ChunkPlace) {
+        let header = place.header;
+        let order = ImageOrder { start_ns: header.process.start_ns, pid: header.process.pid };
+        match header.kind {
+            ChunkKind::Events => {
+                self.images.entry(order).or_default().events.entry(header.thread).or_default().add(place);
+            }
+            ChunkKind::Definitions => self.images.entry(order).or_default().definitions.add(place),
+            ChunkKind::Source => self.sources.push(place),
+            ChunkKind::End => self.ends.push(place),
+            ChunkKind::Unknown(_) => {}
+        }
+    }
+}
+
+impl Stream {
+    /// A chunk that was salvaged after it had been appended is there twice: the longer one counts.
+    fn add(&mut self, place: ChunkPlace) {
+        let kept = self.chunks.entry(place.header.chunk_number).or_insert(place);
+        if place.header.raw_bytes > kept.header.raw_bytes {
+            *kept = place;
+        }
+    }
+
+    /// In the order in which they were written.
+    pub(crate) fn chunks(&self) -> impl Iterator<Item = &ChunkPlace> {
+        self.chunks.values()
+    }
+
+    /// Chunks are numbered from 0. Those lost behind the last one that is there are not known.
+    fn missing_chunks(&self) -> u64 {
+        let count = self.chunks.len() as u64;
+        self.chunks.last_key_value().map_or(0, |(&last, _)| last.saturating_add(1).saturating_sub(count))
+    }
+}

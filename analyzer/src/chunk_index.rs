@@ -1,0 +1,131 @@
+//! Finds the chunks of a trace by hopping from header to header, and finds the way again behind
+//! damage.
+//!
+//! Invariant: every chunk in the index has a checksum that fits its bytes. A chunk that does not
+//! costs only itself: its length is not believed either, so chunks are looked for inside it.
+
+use std::ops::Range;
+
+use format::{ChunkHeader, constants::CHUNK_MAGIC};
+use rayon::prelude::*;
+
+/// Behind damage, candidates longer than this are not believed: known kinds are shorter, and a file
+/// full of false headers must not have its bytes summed again and again.
+const MAX_CANDIDATE_BYTES: usize = 2 * format::constants::MAX_CHUNK_RAW_BYTES;
+
+/// Where a chunk lies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ChunkPlace {
+    pub(crate) header: ChunkHeader,
+    /// Offset of its header in the trace.
+    pub(crate) offset: usize,
+}
+
+impl ChunkPlace {
+    /// Reads the header at `offset`; `None` if no whole chunk can be there.
+    fn at(trace: &[u8], offset: usize) -> Option<ChunkPlace> {
+        let header = ChunkHeader::decode(trace.get(offset..)?).ok()?;
+        let place = ChunkPlace { header, offset };
+        (place.range().end <= trace.len()).then_some(place)
+    }
+
+    /// Its bytes in the trace.
+    pub(crate) fn range(&self) -> Range<usize> {
+        self.offset..self.offset.saturating_add(self.header.total_bytes())
+    }
+
+    /// Whether its bytes fit its checksum.
+    fn is_sound(&self, trace: &[u8]) -> bool {
+        trace.get(self.range()).is_some_and(|chunk| format::verify(chunk).is_ok())
+    }
+}
+
+/// The sound chunks of a trace in the order of the file, and what was passed over.
+#[derive(Default)]
+pub(crate) struct ChunkIndex {
+    pub(crate) chunks: Vec<ChunkPlace>,
+    /// Stretches of bytes that are no sound chunk.
+    pub(crate) damaged_stretches: u64,
+    /// Bytes in those stretches.
+    pub(crate) damaged_bytes: u64,
+    /// Offset of a chunk at the end that is not all there.
+    pub(crate) cut_short_at: Option<usize>,
+}
+
+impl ChunkIndex {
+    /// Goes through the chunks from offset `start` on.
+    pub(crate) fn scan(trace: &[u8], start: usize) -> ChunkIndex {
+        let candidates = hop(trace, start);
+        let sound: Vec<bool> = candidates.par_iter().map(|place| place.is_sound(trace)).collect();
+        let mut chunks = Vec::with_capacity(candidates.len());
+        for (place, sound) in candidates.into_iter().zip(sound) {
+            if sound {
+                chunks.push(place);
+            } else {
+                rescue(trace, place.range(), &mut chunks);
+            }
+        }
+        chunks.sort_by_key(|place| place.offset);
+        chunks.dedup_by_key(|place| place.offset);
+        let mut index = ChunkIndex { chunks, ..ChunkIndex::default() };
+        index.note_gaps(trace, start);
+        index
+    }
+
+    /// What lies between sound chunks is damage; so is what lies behind the last one, unless it is
+    /// the beginning of a chunk.
+    fn note_gaps(&mut self, trace: &[u8], start: usize) {
+        let mut end = start;
+        for place in &self.chunks {
+            self.damaged_stretches += u64::from(place.offset > end);
+            self.damaged_bytes += place.offset.saturating_sub(end) as u64;
+            end = place.range().end.max(end);
+        }
+        let rest = &trace[end..];
+        let begins_a_chunk = rest.starts_with(&CHUNK_MAGIC) || CHUNK_MAGIC.starts_with(rest);
+        if !rest.is_empty() && begins_a_chunk && ChunkPlace::at(trace, end).is_none() {
+            self.cut_short_at = Some(end);
+        } else {
+            self.damaged_stretches += u64::from(!rest.is_empty());
+            self.damaged_bytes += rest.len() as u64;
+        }
+    }
+}
+
+/// Headers that look right, from the beginning of each to the end of the one before it. What comes
+/// behind damage is verified, the others are not.
+fn hop(trace: &[u8], start: usize) -> Vec<ChunkPlace> {
+    let mut candidates = Vec::new();
+    let mut offset = start;
+    while let Some(place) = ChunkPlace::at(trace, offset).or_else(|| next_sound_chunk(trace, offset + 1..trace.len())) {
+        candidates.push(place);
+        offset = place.range().end;
+    }
+    candidates
+}
+
+/// Adds the sound chunks that begin inside a damaged one: its length may be what is wrong.
+fn rescue(trace: &[u8], damaged: Range<usize>, chunks: &mut Vec<ChunkPlace>) {
+    let mut offset = damaged.start + 1;
+    while let Some(place) = next_sound_chunk(trace, offset..damaged.end) {
+        chunks.push(place);
+        offset = place.range().end;
+    }
+}
+
+/// The first sound chunk that begins in `range`.
+fn next_sound_chunk(trace: &[u8], range: Range<usize>) -> Option<ChunkPlace> {
+    let mut offset = range.start;
+    while offset < range.end {
+        offset += format::find_chunk(trace.get(offset..)?)?;
+        if offset >= range.end {
+            return None;
+        }
+        let believable = |place: &ChunkPlace| place.header.total_bytes() <= MAX_CANDIDATE_BYTES;
+        match ChunkPlace::at(trace, offset).filter(believable) {
+            Some(place) if place.is_sound(trace) => return Some(place),
+            _ => offset += 1,
+        }
+    }
+    None
+}

@@ -1,0 +1,125 @@
+//! A process image: one program that ran in one process, from exec or fork to exec or end.
+
+use format::{NoticeKind, ProcessKey, ThreadNumber};
+
+use crate::catalogue::{ImageChunks, ImageOrder};
+use crate::chunk_index::ChunkPlace;
+use crate::definitions::Definitions;
+
+/// Index of an image in the order of starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ImageIndex(pub(crate) u32);
+
+impl ImageIndex {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Everything the trace holds of one process image.
+pub(crate) struct Image {
+    pub(crate) key: ProcessKey,
+    /// The image it is a copy of, if that is in the trace. Always one that started earlier.
+    pub(crate) forked_from: Option<ImageIndex>,
+    pub(crate) definitions: Definitions,
+    pub(crate) threads: Vec<ThreadChunks>,
+    /// First recorded instant, nanoseconds of the monotonic clock.
+    pub(crate) first_ns: u64,
+    /// Last recorded instant, nanoseconds of the monotonic clock.
+    pub(crate) last_ns: u64,
+    /// First instant at which its memory no longer counts, nanoseconds of the monotonic clock.
+    /// `None` for the image whose memory counts until the job ends.
+    pub(crate) departure_ns: Option<u64>,
+    /// Definition chunks that could not be decompressed.
+    pub(crate) unreadable_chunks: u64,
+}
+
+/// The event chunks of one thread in their order.
+pub(crate) struct ThreadChunks {
+    pub(crate) thread: ThreadNumber,
+    pub(crate) chunks: Vec<ChunkPlace>,
+}
+
+impl Image {
+    /// Reads the definitions of an image. Forks and departures need all images: see [`relate`].
+    pub(crate) fn read(trace: &[u8], order: ImageOrder, chunks: &ImageChunks) -> Image {
+        let mut definitions = Definitions::default();
+        let mut unreadable_chunks = 0;
+        let mut raw = Vec::new();
+        for place in chunks.definitions.chunks() {
+            match format::decompress(&place.header, &trace[place.range()], &mut raw) {
+                Ok(()) => definitions.read(&raw),
+                Err(_) => unreadable_chunks += 1,
+            }
+        }
+        definitions.resident_samples.sort_by_key(|sample| sample.time_ns);
+        let threads = chunks.events.iter();
+        let threads =
+            threads.map(|(&thread, stream)| ThreadChunks { thread, chunks: stream.chunks().copied().collect() });
+        let threads: Vec<ThreadChunks> = threads.collect();
+        let headers = || threads.iter().flat_map(|thread| &thread.chunks).map(|place| place.header);
+        let key = order.key();
+        let last_sample_ns = definitions.resident_samples.last().map_or(0, |sample| sample.time_ns);
+        let last_ns = headers().map(|header| header.last_ns.max(header.first_ns)).max().unwrap_or(0);
+        Image {
+            key,
+            forked_from: None,
+            first_ns: headers().map(|header| header.first_ns).fold(key.start_ns, u64::min),
+            last_ns: last_ns.max(last_sample_ns).max(key.start_ns),
+            definitions,
+            threads,
+            departure_ns: None,
+            unreadable_chunks,
+        }
+    }
+
+    /// Events of all its threads, as the chunk headers say.
+    pub(crate) fn event_count(&self) -> u64 {
+        let chunks = self.threads.iter().flat_map(|thread| &thread.chunks);
+        chunks.map(|place| u64::from(place.header.event_count)).sum()
+    }
+
+    /// What readers call a thread. Python's main thread is the one whose kernel id is the pid.
+    pub(crate) fn thread_name(&self, thread: ThreadNumber) -> String {
+        match self.definitions.threads.get(&thread) {
+            Some(known) if known.kernel_id == self.key.pid => "MainThread".to_owned(),
+            Some(known) if !known.name.is_empty() => known.name.clone(),
+            _ => format!("thread {}", thread.0),
+        }
+    }
+
+    /// Its notices as sentences.
+    pub(crate) fn notices(&self) -> Vec<String> {
+        let notices = self.definitions.notices.iter();
+        let sentence = |kind: NoticeKind, text: &str| match kind {
+            NoticeKind::NoStacks => format!("recorded without Python call stacks: {text}"),
+            NoticeKind::RecordingStopped => format!("recording stopped before the process ended: {text}"),
+        };
+        notices.map(|notice| sentence(notice.kind, &notice.text)).collect()
+    }
+}
+
+/// Tells the images of each other: who is a copy of whom, and when the memory of each stops to count.
+///
+/// The rule: memory of an image counts from its start to its last recorded instant (the last time
+/// stamp or sample of resident memory). An image that another one replaces in the same process (exec)
+/// counts until that one starts, if it is the job's own process, the one that started first. The
+/// last image of the job's own process counts until the end: what it holds then is `end_bytes`.
+pub(crate) fn relate(images: &mut [Image]) {
+    let main_pid = images.first().map(|image| image.key.pid);
+    let mut earlier = hashbrown::HashMap::new();
+    let mut last_of_pid = hashbrown::HashMap::new();
+    for at in 0..images.len() {
+        let key = images[at].key;
+        let forked_from = images[at].definitions.start.forked_from;
+        images[at].forked_from = forked_from.and_then(|parent| earlier.get(&parent).copied());
+        earlier.insert(key, ImageIndex(at as u32));
+        if let Some(replaced) = last_of_pid.insert(key.pid, at) {
+            let departure_ns = images[replaced].departure_ns.unwrap_or(u64::MAX);
+            images[replaced].departure_ns = Some(departure_ns.min(key.start_ns));
+        }
+        if Some(key.pid) != main_pid {
+            images[at].departure_ns = Some(images[at].last_ns.saturating_add(1));
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The answer to "what was alive at the moment of peak memory, and who allocated it".
+//!
+//! Invariant: `categories`, `processes`, `call_sites` and `stacks` each sum to `peak_bytes`, and all
+//! are in an order that depends on nothing but the trace.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use serde::Serialize;
+
+use crate::call_site::CallSiteNames;
+use crate::call_stack::{CallStack, NodeId};
+use crate::error::AnalyzerError;
+use crate::high_water_mark::{HighWaterMark, SiteMemory};
+use crate::replay::replay;
+use crate::site::{Category, Site, SiteId};
+use crate::soundness::unreadable_events;
+use crate::stack_resolver::StackResolver;
+use crate::trace::Trace;
+
+/// Memory at the peak: the contract `fil.peak/1`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Peak {
+    /// `fil.peak/1`.
+    pub schema: &'static str,
+    /// Name of the trace.
+    pub trace: String,
+    /// The job's command line, lossily decoded.
+    pub command: Vec<String>,
+    /// Most bytes ever alive at one instant, summed over the processes.
+    pub peak_bytes: u64,
+    /// The first such instant: nanoseconds from the start of the job.
+    pub peak_time_ns: u64,
+    /// Bytes that the job's own process had alive when the recording ended.
+    pub end_bytes: u64,
+    /// Events in the trace.
+    pub event_count: u64,
+    /// Whether the recording ended in order and nothing is damaged or lost.
+    pub complete: bool,
+    /// What a reader of this must know, one sentence each.
+    pub warnings: Vec<String>,
+    /// The peak by kind of memory.
+    pub categories: Categories,
+    /// The peak by process, largest first. All processes of the job are there.
+    pub processes: Vec<ProcessMemory>,
+    /// The peak by innermost Python frame, largest first.
+    pub call_sites: Vec<CallSite>,
+    /// The peak by thread and call stack, largest first.
+    pub stacks: Vec<StackMemory>,
+    /// Bytes of pymalloc's arenas at the peak. The objects in them are counted, the arenas are not.
+    #[serde(skip)]
+    pub python_arena_bytes: u64,
+}
+
+/// Live bytes by kind of memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Categories {
+    /// The malloc family.
+    pub heap: u64,
+    /// Python's allocator.
+    pub python: u64,
+    /// Anonymous mappings.
+    pub mmap: u64,
+}
+
+/// What a process holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ProcessMemory {
+    /// Process id.
+    pub pid: u32,
+    /// Its command line, lossily decoded.
+    pub command: Vec<String>,
+    /// Live bytes.
+    pub live_bytes: u64,
+}
+
+/// What an innermost Python frame holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CallSite {
+    /// Qualified name of the function; `(no Python frame)` for memory allocated outside Python code.
+    pub function: String,
+    /// File name.
+    pub file: String,
+    /// Line.
+    pub line: u32,
+    /// Live bytes.
+    pub live_bytes: u64,
+    /// Live blocks.
+    pub live_blocks: u64,
+}
+
+/// What a call stack of one thread holds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StackMemory {
+    /// The frames; none for memory allocated outside Python code.
+    pub frames: CallStack,
+    /// Process id.
+    pub process: u32,
+    /// The thread's name.
+    pub thread: String,
+    /// Live bytes.
+    pub live_bytes: u64,
+    /// Live blocks.
+    pub live_blocks: u64,
+}
+
+/// Finds the peak.
+pub fn peak(trace: &Trace) -> Result<Peak, AnalyzerError> {
+    let mut mark = HighWaterMark::default();
+    let replayed = replay(trace, &mut mark);
+    let held = HeldAtPeak::new(&mark, &replayed.sites);
+    let (call_sites, stacks) = held.by_call(trace);
+    let losses = unreadable_events(replayed.unreadable_chunks);
+    Ok(Peak {
+        schema: "fil.peak/1",
+        trace: trace.name().to_owned(),
+        command: trace.command(),
+        peak_bytes: mark.peak_bytes,
+        peak_time_ns: trace.since_start(mark.peak_ns),
+        end_bytes: mark.live_bytes(),
+        event_count: trace.event_count(),
+        complete: trace.complete() && losses.is_none(),
+        warnings: trace.warnings().iter().cloned().chain(losses).collect(),
+        categories: held.by_category(),
+        processes: held.by_process(trace),
+        call_sites,
+        stacks,
+        python_arena_bytes: held.python_arena_bytes,
+    })
+}
+
+/// The sites that count and hold something at the peak.
+struct HeldAtPeak {
+    sites: Vec<(Site, SiteMemory)>,
+    python_arena_bytes: u64,
+}
+
+impl HeldAtPeak {
+    fn new(mark: &HighWaterMark, sites: &[Site]) -> HeldAtPeak {
+        let ids = (0..sites.len()).map(|at| SiteId(at as u32));
+        let held = sites.iter().copied().zip(ids.map(|id| mark.at_peak(id)));
+        let (counted, arenas): (Vec<_>, Vec<_>) =
+            held.filter(|(_, memory)| *memory != SiteMemory::default()).partition(|(site, _)| site.category.counts());
+        let python_arena_bytes = arenas.iter().fold(0, |sum: u64, (_, memory)| sum.wrapping_add(memory.bytes));
+        HeldAtPeak { sites: counted, python_arena_bytes }
+    }
+
+    fn by_category(&self) -> Categories {
+        let mut categories = Categories::default();
+        for (site, memory) in &self.sites {
+            let sum = match site.category {
+                Category::Heap => &mut categories.heap,
+                Category::Python => &mut categories.python,
+                Category::Mmap => &mut categories.mmap,
+                Category::PythonArena => continue,
+            };
+            *sum = sum.wrapping_add(memory.bytes);
+        }
+        categories
+    }
+
+    fn by_process(&self, trace: &Trace) -> Vec<ProcessMemory> {
+        let process = |image: &crate::image::Image| ProcessMemory {
+            pid: image.key.pid,
+            command: image.definitions.start.command.clone(),
+            live_bytes: 0,
+        };
+        let mut processes: Vec<ProcessMemory> = trace.images().iter().map(process).collect();
+        for (site, memory) in &self.sites {
+            let sum = &mut processes[site.image.index()].live_bytes;
+            *sum = sum.wrapping_add(memory.bytes);
+        }
+        // Stable: between equal sizes the order of starts decides.
+        processes.sort_by_key(|process| Reverse(process.live_bytes));
+        processes
+    }
+
+    fn by_call(&self, trace: &Trace) -> (Vec<CallSite>, Vec<StackMemory>) {
+        let mut resolver = StackResolver::new(trace.images());
+        let mut names = CallSiteNames::default();
+        let mut call_sites: Vec<SiteMemory> = Vec::new();
+        let mut stacks = HashMap::<_, SiteMemory>::new();
+        for (site, memory) in &self.sites {
+            let stack = resolver.resolve(site.image, site.stack);
+            stacks.entry((site.image, site.thread, stack)).or_default().add(memory);
+            let call_site = names.of_stack(resolver.tree(), stack);
+            call_sites.resize(names.names().len(), SiteMemory::default());
+            call_sites[call_site.index()].add(memory);
+        }
+        let tree = Arc::new(resolver.finish());
+        let stack =
+            |((image, thread, node), memory): ((crate::image::ImageIndex, _, NodeId), SiteMemory)| StackMemory {
+                frames: CallStack::new(Arc::clone(&tree), node),
+                process: trace.images()[image.index()].key.pid,
+                thread: trace.images()[image.index()].thread_name(thread),
+                live_bytes: memory.bytes,
+                live_blocks: memory.blocks,
+            };
+        (largest_call_sites(&names, &call_sites), largest_stacks(stacks.into_iter().map(stack).collect()))
+    }
+}
+
+impl SiteMemory {
+    fn add(&mut self, other: &SiteMemory) {
+        self.bytes = self.bytes.wrapping_add(other.bytes);
+        self.blocks = self.blocks.wrapping_add(other.blocks);
+    }
+}
+
+fn largest_call_sites(names: &CallSiteNames, memory: &[SiteMemory]) -> Vec<CallSite> {
+    let mut named: Vec<_> = names.names().iter().zip(memory).collect();
+    named.sort_by_key(|&(name, memory)| (Reverse(memory.bytes), name));
+    let call_site = |(name, memory): (&crate::call_site::CallSiteName, &SiteMemory)| CallSite {
+        function: name.function.clone(),
+        file: name.file.clone(),
+        line: name.line,
+        live_bytes: memory.bytes,
+        live_blocks: memory.blocks,
+    };
+    named.into_iter().map(call_site).collect()
+}
+
+fn largest_stacks(mut stacks: Vec<StackMemory>) -> Vec<StackMemory> {
+    stacks.sort_by(|one, other| {
+        (other.live_bytes.cmp(&one.live_bytes))
+            .then_with(|| one.process.cmp(&other.process))
+            .then_with(|| one.thread.cmp(&other.thread))
+            .then_with(|| one.frames.frames_from_innermost().cmp(other.frames.frames_from_innermost()))
+            .then_with(|| one.live_blocks.cmp(&other.live_blocks))
+    });
+    stacks
+}

@@ -1,0 +1,106 @@
+//! Replays a trace: ordered events become changes of the live memory of sites, for whoever observes.
+//!
+//! Every answer is an [`Observer`] of the same replay. The replay is sequential; what it does to one
+//! address does not depend on any other address, so it can be divided by address.
+
+use format::{Event, ThreadNumber};
+
+use crate::image::{Image, ImageIndex};
+use crate::live_memory::{Ledger, LiveMemory};
+use crate::order::{EventSink, replay_in_order};
+use crate::site::{Site, SiteId};
+use crate::trace::Trace;
+
+/// Sees the live memory of the job change.
+pub(crate) trait Observer {
+    /// A site appears for the first time. Sites are numbered from 0 in this order.
+    fn new_site(&mut self, site: &Site);
+    /// Live bytes and blocks of a site change; `ns` is nanoseconds of the monotonic clock and never
+    /// goes back.
+    fn change(&mut self, site: SiteId, bytes: i64, blocks: i64, ns: u64);
+}
+
+/// What a replay leaves behind.
+pub(crate) struct Replayed {
+    /// By [`SiteId`].
+    pub(crate) sites: Vec<Site>,
+    /// Chunks that could not be read to their end.
+    pub(crate) unreadable_chunks: u64,
+}
+
+/// Replays the whole trace.
+pub(crate) fn replay(trace: &Trace, observer: &mut (impl Observer + Send)) -> Replayed {
+    let mut replay = Replay::new(trace.images(), observer);
+    let unreadable_chunks = replay_in_order(trace, &mut replay);
+    replay.depart_until(u64::MAX);
+    Replayed { sites: replay.ledger.sites, unreadable_chunks }
+}
+
+struct Replay<'a, O> {
+    processes: Vec<LiveMemory>,
+    /// Images whose memory stops to count, the next one last.
+    departures: Vec<Departure>,
+    departed: Vec<bool>,
+    ledger: SiteLedger<'a, O>,
+}
+
+#[derive(Clone, Copy)]
+struct Departure {
+    ns: u64,
+    image: ImageIndex,
+}
+
+impl<'a, O: Observer> Replay<'a, O> {
+    fn new(images: &[Image], observer: &'a mut O) -> Replay<'a, O> {
+        let indexes = || (0..images.len()).map(|at| ImageIndex(at as u32));
+        let departure = |image: ImageIndex| images[image.index()].departure_ns.map(|ns| Departure { ns, image });
+        let mut departures: Vec<Departure> = indexes().filter_map(departure).collect();
+        departures.sort_by_key(|departure| std::cmp::Reverse((departure.ns, departure.image)));
+        Replay {
+            processes: indexes().map(LiveMemory::new).collect(),
+            departures,
+            departed: vec![false; images.len()],
+            ledger: SiteLedger { sites: Vec::new(), clock_ns: 0, observer },
+        }
+    }
+
+    /// Drops the memory of all images that are gone at this instant.
+    fn depart_until(&mut self, ns: u64) {
+        while let Some(departure) = self.departures.pop_if(|departure| departure.ns <= ns) {
+            self.ledger.clock_ns = departure.ns.max(self.ledger.clock_ns);
+            self.departed[departure.image.index()] = true;
+            self.processes[departure.image.index()].clear(&mut self.ledger);
+        }
+    }
+}
+
+impl<O: Observer> EventSink for Replay<'_, O> {
+    fn run(&mut self, image: ImageIndex, thread: ThreadNumber, clock_ns: u64, events: &[Event]) {
+        self.depart_until(clock_ns);
+        self.ledger.clock_ns = clock_ns;
+        if !self.departed[image.index()] {
+            self.processes[image.index()].apply(thread, events, &mut self.ledger);
+        }
+    }
+}
+
+/// Numbers sites and tells the observer of changes, with the time.
+struct SiteLedger<'a, O> {
+    sites: Vec<Site>,
+    clock_ns: u64,
+    observer: &'a mut O,
+}
+
+impl<O: Observer> Ledger for SiteLedger<'_, O> {
+    fn open_site(&mut self, site: Site) -> SiteId {
+        let id = SiteId(self.sites.len() as u32);
+        self.sites.push(site);
+        self.observer.new_site(&site);
+        id
+    }
+
+    #[inline]
+    fn change(&mut self, site: SiteId, bytes: i64, blocks: i64) {
+        self.observer.change(site, bytes, blocks, self.clock_ns);
+    }
+}

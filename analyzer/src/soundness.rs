@@ -1,0 +1,121 @@
+//! Judges how far a trace can be believed, in plain sentences. Each kind of trouble is one warning,
+//! however often it occurs.
+
+use std::collections::BTreeMap;
+
+use format::RecordingEnd;
+
+use crate::bytes::human_bytes;
+use crate::catalogue::Catalogue;
+use crate::chunk_index::ChunkIndex;
+use crate::image::Image;
+use crate::sources::Sources;
+
+/// Whether all that was recorded is there, and what a reader must know.
+pub(crate) struct Soundness {
+    /// The recording ended in order and nothing is damaged or lost.
+    pub(crate) complete: bool,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Soundness {
+    pub(crate) fn judge(
+        index: &ChunkIndex,
+        catalogue: &Catalogue,
+        images: &[Image],
+        sources: &Sources,
+        end: Option<&RecordingEnd>,
+    ) -> Soundness {
+        let mut losses = Vec::new();
+        losses.extend(damaged(index));
+        losses.extend(index.cut_short_at.map(|offset| {
+            format!("the trace is cut short at byte {offset}: what was recorded after that is not in the results")
+        }));
+        losses.extend(missing(catalogue));
+        losses.extend(unreadable(images, sources));
+        losses.extend(match end {
+            Some(end) => lost_events(images, end),
+            None => Some(NO_END.to_owned()),
+        });
+        let complete = losses.is_empty();
+        let mut warnings = losses;
+        if images.is_empty() {
+            warnings.push(NOTHING_RECORDED.to_owned());
+        }
+        warnings.extend(notices(images));
+        Soundness { complete, warnings }
+    }
+}
+
+const NO_END: &str = "the recording did not end in order: the results are what had been recorded up to then";
+
+const NOTHING_RECORDED: &str = "nothing was recorded: the command never loaded fil's recorder, as statically linked \
+                                and setuid programs do not; give the program itself, not a wrapper, to `fil record`";
+
+/// The warning for events that turn out to be unreadable when they are replayed.
+pub(crate) fn unreadable_events(chunks: u64) -> Option<String> {
+    (chunks > 0).then(|| {
+        format!(
+            "{} of events could not be read to the end: the results are without those events",
+            count(chunks, "chunk")
+        )
+    })
+}
+
+fn damaged(index: &ChunkIndex) -> Option<String> {
+    let (stretches, bytes) = (index.damaged_stretches, index.damaged_bytes);
+    (stretches > 0).then(|| {
+        let stretches = count(stretches, "damaged part");
+        let bytes = human_bytes(bytes);
+        format!("{stretches} of the trace (about {bytes}) had to be passed over: what was recorded there is not in the results")
+    })
+}
+
+fn missing(catalogue: &Catalogue) -> Option<String> {
+    let chunks = catalogue.missing_chunks;
+    (chunks > 0).then(|| {
+        format!("{} missing from the trace: what was recorded there is not in the results", count_is(chunks, "chunk"))
+    })
+}
+
+fn unreadable(images: &[Image], sources: &Sources) -> Option<String> {
+    let records: u64 = images.iter().map(|image| image.definitions.unreadable).sum();
+    let chunks: u64 = images.iter().map(|image| image.unreadable_chunks).sum();
+    let unreadable = records + chunks + sources.unreadable_chunks;
+    (unreadable > 0).then(|| {
+        format!(
+            "{} could not be read: some functions, lines or source texts are unknown",
+            count(unreadable, "definition")
+        )
+    })
+}
+
+fn lost_events(images: &[Image], end: &RecordingEnd) -> Option<String> {
+    let found: u64 = images.iter().map(Image::event_count).sum();
+    let lost = end.event_count.saturating_sub(found);
+    (lost > 0).then(|| format!("{} that were recorded are not in the trace", count(lost, "event")))
+}
+
+/// One sentence per different notice, with the processes it is about.
+fn notices(images: &[Image]) -> Vec<String> {
+    let mut pids_of_notice = BTreeMap::<String, Vec<u32>>::new();
+    for image in images {
+        for notice in image.notices() {
+            pids_of_notice.entry(notice).or_default().push(image.key.pid);
+        }
+    }
+    let sentence = |(notice, pids): (String, Vec<u32>)| match pids[..] {
+        [pid] => format!("process {pid}: {notice}"),
+        _ => format!("{} processes: {notice}", pids.len()),
+    };
+    pids_of_notice.into_iter().map(sentence).collect()
+}
+
+fn count(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}
+
+fn count_is(number: u64, what: &str) -> String {
+    format!("{} {}", count(number, what), if number == 1 { "is" } else { "are" })
+}

@@ -1,0 +1,129 @@
+//! From stack ids of the trace to resolved call stacks.
+//!
+//! A forked process knows its parent's code objects and stacks under the parent's ids; everything
+//! else is its own. Definitions may be lost or, in a damaged trace, lead in a circle: what is not
+//! there is a frame `(unknown)`. Every stack id is resolved once.
+
+use format::{CodeId, StackId};
+use hashbrown::HashMap;
+
+use crate::call_stack::{CallTree, CallTreeBuilder, Frame, FrameId, NodeId};
+use crate::definitions::StackNode;
+use crate::image::{Image, ImageIndex};
+use crate::line_table::LineTable;
+
+/// The function of a frame whose definition is not in the trace.
+pub(crate) const UNKNOWN_FUNCTION: &str = "(unknown)";
+
+/// Resolves stack ids and remembers what they are.
+pub(crate) struct StackResolver<'a> {
+    images: &'a [Image],
+    tree: CallTreeBuilder,
+    stacks: HashMap<(ImageIndex, StackId), Resolution>,
+    frames: HashMap<(ImageIndex, CodeId, u32), FrameId>,
+    line_tables: HashMap<(ImageIndex, CodeId), LineTable>,
+}
+
+#[derive(Clone, Copy)]
+enum Resolution {
+    /// It is being resolved: meeting it again means that it is its own ancestor.
+    InProgress,
+    Done(NodeId),
+}
+
+impl<'a> StackResolver<'a> {
+    pub(crate) fn new(images: &'a [Image]) -> StackResolver<'a> {
+        StackResolver {
+            images,
+            tree: CallTreeBuilder::default(),
+            stacks: HashMap::new(),
+            frames: HashMap::new(),
+            line_tables: HashMap::new(),
+        }
+    }
+
+    /// The call stack that a process calls by this id.
+    pub(crate) fn resolve(&mut self, image: ImageIndex, stack: StackId) -> NodeId {
+        let mut unresolved: Vec<((ImageIndex, StackId), StackNode)> = Vec::new();
+        let (mut image, mut stack) = (image, stack);
+        let mut node = loop {
+            if stack == StackId::EMPTY {
+                break NodeId::ROOT;
+            }
+            image = self.owner(image, |image| stack.0 < image.definitions.start.inherited_stacks);
+            match self.stacks.get(&(image, stack)) {
+                Some(Resolution::Done(node)) => break *node,
+                Some(Resolution::InProgress) => break self.unknown(),
+                None => {}
+            }
+            let Some(&definition) = self.images[image.index()].definitions.stacks.get(&stack) else {
+                break self.unknown();
+            };
+            self.stacks.insert((image, stack), Resolution::InProgress);
+            unresolved.push(((image, stack), definition));
+            stack = definition.parent;
+        };
+        for (key, definition) in unresolved.into_iter().rev() {
+            let frame = self.frame(key.0, definition.code, definition.instruction);
+            node = self.tree.child(node, frame);
+            self.stacks.insert(key, Resolution::Done(node));
+        }
+        node
+    }
+
+    /// The stacks resolved so far.
+    pub(crate) fn tree(&self) -> &CallTree {
+        self.tree.tree()
+    }
+
+    pub(crate) fn finish(self) -> CallTree {
+        self.tree.finish()
+    }
+
+    /// The process that defined an id, given which processes have it from their parent.
+    fn owner(&self, image: ImageIndex, inherited: impl Fn(&Image) -> bool) -> ImageIndex {
+        let mut owner = image;
+        while let Some(parent) = self.images[owner.index()].forked_from
+            && inherited(&self.images[owner.index()])
+        {
+            owner = parent;
+        }
+        owner
+    }
+
+    fn unknown(&mut self) -> NodeId {
+        let frame = self.tree.frame(Frame::placeholder(UNKNOWN_FUNCTION));
+        self.tree.child(NodeId::ROOT, frame)
+    }
+
+    fn frame(&mut self, image: ImageIndex, code: CodeId, instruction: u32) -> FrameId {
+        let image = self.owner(image, |image| code.0 < image.definitions.start.inherited_codes);
+        if let Some(&known) = self.frames.get(&(image, code, instruction)) {
+            return known;
+        }
+        let frame = self.resolve_frame(image, code, instruction);
+        let id = self.tree.frame(frame);
+        self.frames.insert((image, code, instruction), id);
+        id
+    }
+
+    fn resolve_frame(&mut self, image: ImageIndex, id: CodeId, instruction: u32) -> Frame {
+        let definitions = &self.images[image.index()].definitions;
+        let Some(code) = definitions.codes.get(&id) else {
+            return Frame::placeholder(UNKNOWN_FUNCTION);
+        };
+        let line_table = self
+            .line_tables
+            .entry((image, id))
+            .or_insert_with(|| LineTable::decode(code.line_table_format, &definitions.line_table(id), code.first_line));
+        let location = line_table.location(instruction);
+        Frame {
+            function: code.function.clone(),
+            file: code.file.clone(),
+            line: location.line.unwrap_or(code.first_line),
+            column: location.column,
+            end_line: location.end_line,
+            end_column: location.end_column,
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Answers as polars data frames, and data frames as CSV. The columns are contracts.
+
+use std::io::Write;
+
+use polars::prelude::{Column, CsvWriter, DataFrame, NamedFrom, SerWriter, Series};
+
+use crate::error::AnalyzerError;
+use crate::peak::{CallSite, Peak};
+use crate::timeline::{Timeline, TimelineRow, TimelineTotal};
+use crate::trace::Trace;
+
+/// `function,file,line,live_bytes,live_blocks,share`: what each call site holds at the peak, and
+/// its share of the peak from 0 to 1. Largest first, nothing cut off.
+pub fn call_sites(peak: &Peak, _trace: &Trace) -> Result<DataFrame, AnalyzerError> {
+    let rows = &peak.call_sites;
+    let share = |row: &CallSite| row.live_bytes as f64 / peak.peak_bytes.max(1) as f64;
+    Ok(DataFrame::new(
+        rows.len(),
+        vec![
+            column("function", rows.iter().map(|row| row.function.as_str())),
+            column("file", rows.iter().map(|row| row.file.as_str())),
+            column("line", rows.iter().map(|row| row.line)),
+            column("live_bytes", rows.iter().map(|row| row.live_bytes)),
+            column("live_blocks", rows.iter().map(|row| row.live_blocks)),
+            column("share", rows.iter().map(share)),
+        ],
+    )?)
+}
+
+/// `time_s,function,file,line,live_bytes,max_live_bytes`: one row per bucket and call site.
+pub fn timeline(timeline: &Timeline) -> Result<DataFrame, AnalyzerError> {
+    let rows: &[TimelineRow] = &timeline.rows;
+    Ok(DataFrame::new(
+        rows.len(),
+        vec![
+            column("time_s", rows.iter().map(|row| seconds(row.time_ns))),
+            column("function", rows.iter().map(|row| row.function.as_str())),
+            column("file", rows.iter().map(|row| row.file.as_str())),
+            column("line", rows.iter().map(|row| row.line)),
+            column("live_bytes", rows.iter().map(|row| row.live_bytes)),
+            column("max_live_bytes", rows.iter().map(|row| row.max_live_bytes)),
+        ],
+    )?)
+}
+
+/// `time_s,live_bytes,max_live_bytes,rss_bytes`: one row per bucket.
+pub fn timeline_totals(timeline: &Timeline) -> Result<DataFrame, AnalyzerError> {
+    let rows: &[TimelineTotal] = &timeline.totals;
+    Ok(DataFrame::new(
+        rows.len(),
+        vec![
+            column("time_s", rows.iter().map(|row| seconds(row.time_ns))),
+            column("live_bytes", rows.iter().map(|row| row.live_bytes)),
+            column("max_live_bytes", rows.iter().map(|row| row.max_live_bytes)),
+            column("rss_bytes", rows.iter().map(|row| row.rss_bytes)),
+        ],
+    )?)
+}
+
+/// Digits behind the point of times and shares in CSV: a time in seconds is exact to the nanosecond.
+const CSV_DECIMALS: usize = 9;
+
+/// Writes a table with its header line as CSV. A missing value is empty, an empty text is `""`.
+pub fn write_csv(table: &mut DataFrame, out: impl Write) -> Result<(), AnalyzerError> {
+    CsvWriter::new(out).include_header(true).with_float_precision(Some(CSV_DECIMALS)).finish(table)?;
+    Ok(())
+}
+
+fn column<T>(name: &'static str, values: impl Iterator<Item = T>) -> Column
+where
+    Series: NamedFrom<Vec<T>, [T]>,
+{
+    Series::new(name.into(), values.collect::<Vec<T>>()).into()
+}
+
+fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}

@@ -1,0 +1,184 @@
+//! An opened trace: everything but the events, which are decoded when a question is asked.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use format::{FormatError, ProcessKey, RecordingEnd, TraceHeader};
+use rayon::prelude::*;
+
+use crate::catalogue::Catalogue;
+use crate::chunk_index::{ChunkIndex, ChunkPlace};
+use crate::error::AnalyzerError;
+use crate::image::{self, Image};
+use crate::soundness::Soundness;
+use crate::sources::Sources;
+
+/// An opened trace.
+///
+/// Its bytes are in memory, its chunks are verified and sorted, and its definitions are read. What
+/// is damaged or lost has become warnings; nothing of it keeps a trace from being opened as long as
+/// its header can be read.
+pub struct Trace {
+    name: String,
+    bytes: Vec<u8>,
+    header: TraceHeader,
+    images: Vec<Image>,
+    processes: Vec<Process>,
+    sources: Sources,
+    recording_end: Option<RecordingEnd>,
+    soundness: Soundness,
+}
+
+/// A program image that ran in the job. A process that calls exec is two of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Its identity.
+    pub key: ProcessKey,
+    /// Process id.
+    pub pid: u32,
+    /// Its command line, lossily decoded. Empty if its definitions are lost.
+    pub command: Vec<String>,
+    /// Python's version as it says itself, if it is a Python process.
+    pub python_version: Option<String>,
+    /// First recorded instant: nanoseconds from the start of the job.
+    pub first_ns: u64,
+    /// Last recorded instant: nanoseconds from the start of the job.
+    pub last_ns: u64,
+    /// Events recorded.
+    pub event_count: u64,
+    /// What a reader must know, one sentence each.
+    pub notices: Vec<String>,
+}
+
+impl Trace {
+    /// Reads a whole trace file into memory and opens it.
+    pub fn open(path: &Path) -> Result<Trace, AnalyzerError> {
+        let bytes = std::fs::read(path).map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => AnalyzerError::NotFound { path: path.to_owned() },
+            _ => AnalyzerError::Unreadable { path: path.to_owned(), source },
+        })?;
+        Trace::from_bytes(path.display().to_string(), bytes)
+    }
+
+    /// Opens a trace whose bytes are at hand; `name` is what answers call it.
+    pub fn from_bytes(name: String, bytes: Vec<u8>) -> Result<Trace, AnalyzerError> {
+        let (header, start) = TraceHeader::decode(&bytes).map_err(|reason| header_error(&name, reason))?;
+        let index = ChunkIndex::scan(&bytes, start);
+        let catalogue = Catalogue::new(&index.chunks);
+        let mut images: Vec<Image> =
+            catalogue.images.par_iter().map(|(&order, chunks)| Image::read(&bytes, order, chunks)).collect();
+        image::relate(&mut images);
+        let sources = Sources::read(&bytes, &catalogue.sources);
+        let recording_end = catalogue.ends.iter().rev().find_map(|place| read_end(&bytes, place));
+        let soundness = Soundness::judge(&index, &catalogue, &images, &sources, recording_end.as_ref());
+        let processes = images.iter().map(|image| Process::of_image(image, header.monotonic_start_ns)).collect();
+        Ok(Trace { name, bytes, header, images, processes, sources, recording_end, soundness })
+    }
+
+    /// What answers call the trace: the path it was opened with.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What was recorded, where and when.
+    pub fn header(&self) -> &TraceHeader {
+        &self.header
+    }
+
+    /// The job's command line, lossily decoded.
+    pub fn command(&self) -> Vec<String> {
+        self.header.command.iter().map(|argument| String::from_utf8_lossy(argument).into_owned()).collect()
+    }
+
+    /// How the recording ended, if it ended in order.
+    pub fn recording_end(&self) -> Option<&RecordingEnd> {
+        self.recording_end.as_ref()
+    }
+
+    /// Whether the recording ended in order and nothing is damaged or lost.
+    pub fn complete(&self) -> bool {
+        self.soundness.complete
+    }
+
+    /// What a reader of the answers must know, one sentence each.
+    pub fn warnings(&self) -> &[String] {
+        &self.soundness.warnings
+    }
+
+    /// Events of all processes.
+    pub fn event_count(&self) -> u64 {
+        self.processes.iter().map(|process| process.event_count).sum()
+    }
+
+    /// Nanoseconds from the start of the job to its end, or to the last recorded instant if the
+    /// recording did not end in order.
+    pub fn duration_ns(&self) -> u64 {
+        let end_ns = self.recording_end.as_ref().map_or(0, |end| end.end_ns);
+        let last_ns = self.images.iter().map(|image| image.last_ns).max().unwrap_or(0);
+        self.since_start(end_ns.max(last_ns))
+    }
+
+    /// The program images that ran, in the order of their starts.
+    pub fn processes(&self) -> &[Process] {
+        &self.processes
+    }
+
+    /// Names of the files whose source is stored in the trace.
+    pub fn source_files(&self) -> BTreeSet<String> {
+        self.sources.names()
+    }
+
+    /// A line (from 1) of a source file stored in the trace, lossily decoded, without its end.
+    pub fn source_line(&self, file: &str, line: u32) -> Option<String> {
+        self.sources.line(&self.bytes, file, line).map(str::to_owned)
+    }
+
+    /// Every file name in code definitions, whether its source is stored or not.
+    pub fn code_files(&self) -> BTreeSet<String> {
+        let codes = self.images.iter().flat_map(|image| image.definitions.codes.values());
+        codes.map(|code| code.file.clone()).collect()
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(crate) fn images(&self) -> &[Image] {
+        &self.images
+    }
+
+    /// An instant of the monotonic clock as nanoseconds from the start of the job.
+    pub(crate) fn since_start(&self, ns: u64) -> u64 {
+        ns.saturating_sub(self.header.monotonic_start_ns)
+    }
+}
+
+impl Process {
+    fn of_image(image: &Image, job_start_ns: u64) -> Process {
+        Process {
+            key: image.key,
+            pid: image.key.pid,
+            command: image.definitions.start.command.clone(),
+            python_version: image.definitions.start.python_version.clone(),
+            first_ns: image.first_ns.saturating_sub(job_start_ns),
+            last_ns: image.last_ns.saturating_sub(job_start_ns),
+            event_count: image.event_count(),
+            notices: image.notices(),
+        }
+    }
+}
+
+fn header_error(name: &str, reason: FormatError) -> AnalyzerError {
+    let path = PathBuf::from(name);
+    match reason {
+        FormatError::NotATrace => AnalyzerError::NotATrace { path },
+        FormatError::NewerVersion { found, supported } => AnalyzerError::NewerVersion { path, found, supported },
+        reason => AnalyzerError::DamagedHeader { path, reason },
+    }
+}
+
+fn read_end(trace: &[u8], place: &ChunkPlace) -> Option<RecordingEnd> {
+    let mut raw = Vec::new();
+    format::decompress(&place.header, &trace[place.range()], &mut raw).ok()?;
+    format::decode_recording_end(&raw).ok()
+}

@@ -1,0 +1,180 @@
+//! Damaged traces: never a panic, always an answer or one clear error, and never a silent loss.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use analyzer::{AnalyzerError, Trace, peak, timeline};
+use format::constants::CHUNK_MAGIC;
+use support::{header, open, trace_bytes};
+
+const STORY: &str = "process 10 command=python,job.py
+    name worker 10
+    code 1 <module> job.py 1
+    stack 1 0 1
+    source job.py one|two
+    rss 5 500
+    alloc 1000 600 stack=1
+    time 200
+    cut
+    free 1000
+    map 4096 4096 stack=1
+    cut
+    alloc 2000 700 stack=1
+    thread 2
+    turn 9
+    alloc 3000 7 stack=1
+    end";
+
+/// Asks everything there is to ask.
+fn questions(bytes: Vec<u8>) -> Result<analyzer::Peak, AnalyzerError> {
+    let trace = Trace::from_bytes("damaged.fil".into(), bytes)?;
+    trace.code_files();
+    trace.source_files();
+    trace.source_line("job.py", 2);
+    timeline(&trace, &Default::default())?;
+    let answer = peak(&trace)?;
+    analyzer::flamegraph::write(&answer, &trace, &mut Vec::new())?;
+    Ok(answer)
+}
+
+fn chunk_offsets(bytes: &[u8]) -> Vec<usize> {
+    (0..bytes.len()).filter(|&at| bytes[at..].starts_with(&CHUNK_MAGIC)).collect()
+}
+
+#[test]
+fn a_trace_may_be_cut_short_anywhere() {
+    let bytes = trace_bytes(STORY);
+    let header_bytes = header().encode().unwrap().len();
+    for length in 0..bytes.len() {
+        match questions(bytes[..length].to_vec()) {
+            Ok(answer) => assert!(!answer.complete && !answer.warnings.is_empty(), "at {length}"),
+            Err(AnalyzerError::NotATrace { .. } | AnalyzerError::DamagedHeader { .. }) => {
+                assert!(length < header_bytes, "at {length}");
+            }
+            Err(error) => panic!("at {length}: {error}"),
+        }
+    }
+    assert!(questions(bytes).unwrap().complete);
+}
+
+#[test]
+fn a_flipped_bit_anywhere_costs_only_its_chunk() {
+    let bytes = trace_bytes(STORY);
+    let header_bytes = header().encode().unwrap().len();
+    let chunks = chunk_offsets(&bytes).len();
+    for at in 0..bytes.len() {
+        for bit in [0, 3, 7] {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 1 << bit;
+            let answer = questions(damaged.clone());
+            if at < header_bytes {
+                assert!(answer.is_err(), "at {at}");
+                continue;
+            }
+            let answer = answer.unwrap();
+            assert!(!answer.complete, "at {at}");
+            let told = |warning: &String| warning.contains("1 damaged part") || warning.contains("cut short");
+            assert!(answer.warnings.iter().any(told), "{:?}", answer.warnings);
+            // Every other chunk is still there: at most one source, one end or some events are not.
+            assert!(chunks > 5 && answer.event_count >= 2, "at {at}");
+        }
+    }
+}
+
+#[test]
+fn a_cut_trace_says_where() {
+    let bytes = trace_bytes(STORY);
+    let last = *chunk_offsets(&bytes).last().unwrap();
+    let trace = Trace::from_bytes("cut.fil".into(), bytes[..last + 80].to_vec()).unwrap();
+    assert!(trace.warnings()[0].contains(&format!("cut short at byte {last}")), "{:?}", trace.warnings());
+}
+
+#[test]
+fn a_chunk_that_is_there_twice_counts_once() {
+    let bytes = trace_bytes(STORY);
+    let offsets = chunk_offsets(&bytes);
+    let mut doubled = bytes.clone();
+    for pair in offsets.windows(2) {
+        doubled.extend_from_slice(&bytes[pair[0]..pair[1]]);
+    }
+    let (once, twice) = (questions(bytes).unwrap(), questions(doubled).unwrap());
+    assert_eq!(once, twice);
+    assert!(twice.complete, "{:?}", twice.warnings);
+}
+
+#[test]
+fn of_two_versions_of_a_chunk_the_longer_one_counts() {
+    let short = trace_bytes("process 10\nalloc 1000 5");
+    let long = trace_bytes("process 10\nalloc 1000 5\nalloc 2000 6");
+    let start = header().encode().unwrap().len();
+    for (first, second) in [(&short, &long), (&long, &short)] {
+        let both = [&first[..], &second[start..]].concat();
+        let answer = questions(both).unwrap();
+        assert_eq!((answer.peak_bytes, answer.event_count), (11, 2));
+    }
+}
+
+#[test]
+fn a_missing_chunk_is_noticed() {
+    let bytes = trace_bytes(STORY);
+    let offsets = chunk_offsets(&bytes);
+    // The story's chunks: source, then thread 1's first, second and third.
+    let without = [&bytes[..offsets[2]], &bytes[offsets[3]..]].concat();
+    let answer = questions(without).unwrap();
+    assert!(!answer.complete);
+    assert!(answer.warnings[0].contains("1 chunk is missing"), "{:?}", answer.warnings);
+    assert!(answer.warnings[1].contains("2 events that were recorded"), "{:?}", answer.warnings);
+}
+
+#[test]
+fn noise_between_chunks_is_passed_over() {
+    let bytes = trace_bytes(STORY);
+    let at = chunk_offsets(&bytes)[3];
+    let noise = [&b"FILc"[..], &[7; 100], b"FILcFILc"].concat();
+    let noisy = [&bytes[..at], &noise, &bytes[at..]].concat();
+    let answer = questions(noisy).unwrap();
+    assert_eq!(answer.call_sites, questions(bytes).unwrap().call_sites);
+    assert!(answer.warnings[0].contains("1 damaged part of the trace (about 112 B)"), "{:?}", answer.warnings);
+}
+
+#[test]
+fn errors_say_what_is_wrong_and_what_to_do() {
+    let error = |bytes: &[u8]| match Trace::from_bytes("x.fil".into(), bytes.to_vec()) {
+        Err(error) => error.to_string(),
+        Ok(_) => panic!("opened"),
+    };
+    assert!(error(b"").contains("x.fil is not a fil trace"));
+    assert!(error(b"PK\x03\x04 something").contains("is not a fil trace"));
+    let mut newer = trace_bytes("end");
+    newer[8] = 77;
+    assert!(error(&newer).contains("trace format 77"), "{}", error(&newer));
+    assert!(error(&trace_bytes("end")[..30]).contains("header of x.fil is damaged"));
+    let missing = Trace::open(std::path::Path::new("/no/such/trace.fil"));
+    assert!(matches!(missing, Err(AnalyzerError::NotFound { .. })));
+    let folder = Trace::open(std::path::Path::new("/"));
+    assert!(matches!(folder, Err(AnalyzerError::Unreadable { .. })));
+}
+
+#[test]
+fn numbers_beyond_reason_are_survived() {
+    let trace = open(
+        "process 10
+         thread 4294967295
+         turn 18446744073709551615
+         time 18446744073700000000
+         alloc 18446744073709551615 18446744073709551615 stack=4294967295
+         alloc 1 18446744073709551615 stack=1
+         map 18446744073709551615 18446744073709551615
+         map 0 18446744073709551615
+         unmap 0 18446744073709551615
+         turn 1
+         free 1
+         process 11 start=18446744073700000000 fork=10 codes=4294967295 stacks=4294967295
+         alloc 5 5 stack=77
+         end at=18446744073700000000",
+    );
+    let answer = peak(&trace).unwrap();
+    timeline(&trace, &Default::default()).unwrap();
+    analyzer::flamegraph::write(&answer, &trace, &mut Vec::new()).unwrap();
+}

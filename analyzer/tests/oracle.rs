@@ -1,0 +1,241 @@
+//! The replay against a naive one: events sorted one by one, plain maps, a copy of everything at
+//! every new maximum. Random threads, processes, turns, chunks, reallocs and mappings.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use analyzer::{Peak, Trace, peak};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+const PAGE: u64 = 4096;
+/// Stacks from here on are used for mappings.
+const MAPPING_STACKS: u32 = 4;
+
+#[derive(Clone, Copy, Debug)]
+enum Operation {
+    Alloc { address: u64, size: u64, stack: u32 },
+    Free { address: u64 },
+    FailedRealloc { address: u64 },
+    Map { page: u64, pages: u64, stack: u32 },
+    Unmap { page: u64, pages: u64 },
+}
+
+/// One step of a job, in the order in which its process takes them.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    process: usize,
+    thread: u32,
+    operation: Operation,
+    /// Time that passes before it; the thread may or may not look at the clock.
+    passed_ns: u64,
+    stamped: bool,
+    /// The thread's chunk ends in front of it.
+    cut: bool,
+    /// If a turn begins in a new chunk, it does so behind the chunk's header.
+    late_turn: bool,
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    let address = (1..20u64).prop_map(|block| block * 16);
+    prop_oneof![
+        4 => (address.clone(), 0..1000u64, 0..MAPPING_STACKS)
+            .prop_map(|(address, size, stack)| Operation::Alloc { address, size, stack }),
+        3 => address.clone().prop_map(|address| Operation::Free { address }),
+        1 => address.prop_map(|address| Operation::FailedRealloc { address }),
+        1 => (0..12u64, 0..5u64, MAPPING_STACKS..MAPPING_STACKS + 3)
+            .prop_map(|(page, pages, stack)| Operation::Map { page, pages, stack }),
+        1 => (0..12u64, 0..5u64).prop_map(|(page, pages)| Operation::Unmap { page, pages }),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    (0..2usize, 1..4u32, operation(), 0..10u64, any::<bool>(), prop::bool::weighted(0.3), any::<bool>()).prop_map(
+        |(process, thread, operation, passed_ns, stamped, cut, late_turn)| Step {
+            process,
+            thread,
+            operation,
+            passed_ns,
+            stamped,
+            cut,
+            late_turn,
+        },
+    )
+}
+
+/// The steps as a story for the trace builder.
+fn story(steps: &[Step]) -> String {
+    let mut story = String::new();
+    for pid in [11, 10] {
+        writeln!(story, "process {pid} start={}", pid - 10).unwrap();
+        for stack in 1..MAPPING_STACKS + 3 {
+            writeln!(story, "code {stack} f{stack} job.py {stack}\nstack {stack} 0 {stack}").unwrap();
+        }
+    }
+    let mut now = 1;
+    let mut turns = [0, 0];
+    let mut last_threads = [0, 0];
+    for step in steps {
+        now += step.passed_ns;
+        writeln!(story, "in {}\nthread {}", 10 + step.process, step.thread).unwrap();
+        if step.cut {
+            writeln!(story, "cut").unwrap();
+        }
+        if last_threads[step.process] != step.thread {
+            last_threads[step.process] = step.thread;
+            turns[step.process] += 1;
+            if !step.late_turn {
+                writeln!(story, "turn {}", turns[step.process]).unwrap();
+            }
+        }
+        if step.stamped {
+            writeln!(story, "time {now}").unwrap();
+        }
+        writeln!(story, "late-turn {}", turns[step.process]).unwrap();
+        match step.operation {
+            Operation::Alloc { address, size, stack } => writeln!(story, "alloc {address} {size} stack={stack}"),
+            Operation::Free { address } => writeln!(story, "free {address}"),
+            Operation::FailedRealloc { address } => writeln!(story, "free {address}\nundo"),
+            Operation::Map { page, pages, stack } => {
+                writeln!(story, "map {} {} stack={stack}", page * PAGE, pages * PAGE)
+            }
+            Operation::Unmap { page, pages } => writeln!(story, "unmap {} {}", page * PAGE, pages * PAGE),
+        }
+        .unwrap();
+    }
+    story + "end"
+}
+
+/// Process, thread, stack.
+type Site = (usize, u32, u32);
+
+/// The naive replay.
+#[derive(Default)]
+struct Oracle {
+    blocks: BTreeMap<(usize, u64), (u64, Site)>,
+    pages: BTreeMap<(usize, u64), Site>,
+    peak_bytes: u64,
+    peak_ns: u64,
+    at_peak: BTreeMap<Site, (u64, u64)>,
+}
+
+impl Oracle {
+    fn replay(steps: &[Step]) -> Oracle {
+        let mut now = 1;
+        let mut clocks = [0, 1];
+        let mut keyed = Vec::new();
+        for &step in steps {
+            now += step.passed_ns;
+            if step.stamped {
+                clocks[step.process] = now;
+            }
+            keyed.push((clocks[step.process], step));
+        }
+        keyed.sort_by_key(|(clock, step)| (*clock, step.process));
+        let mut oracle = Oracle::default();
+        for (clock, step) in keyed {
+            if clock > clocks[1] {
+                oracle.blocks.retain(|(process, _), _| *process == 0);
+                oracle.pages.retain(|(process, _), _| *process == 0);
+            }
+            oracle.apply(&step, clock);
+        }
+        oracle
+    }
+
+    fn apply(&mut self, step: &Step, clock: u64) {
+        let process = step.process;
+        match step.operation {
+            Operation::Alloc { address, size, stack } => {
+                self.blocks.insert((process, address), (size, (process, step.thread, stack)));
+            }
+            Operation::Free { address } => {
+                self.blocks.remove(&(process, address));
+            }
+            Operation::FailedRealloc { .. } => {}
+            Operation::Map { page, pages, stack } => {
+                for page in page..page + pages {
+                    self.pages.insert((process, page), (process, step.thread, stack));
+                }
+            }
+            Operation::Unmap { page, pages } => self.pages.retain(|&(mapped_process, mapped), _| {
+                mapped_process != process || !(page..page + pages).contains(&mapped)
+            }),
+        }
+        let live = self.live_bytes();
+        if live > self.peak_bytes {
+            self.peak_bytes = live;
+            self.peak_ns = clock;
+            self.at_peak = self.by_site();
+        }
+    }
+
+    fn live_bytes(&self) -> u64 {
+        self.blocks.values().map(|(size, _)| size).sum::<u64>() + self.pages.len() as u64 * PAGE
+    }
+
+    fn by_site(&self) -> BTreeMap<Site, (u64, u64)> {
+        let mut sites = BTreeMap::<Site, (u64, u64)>::new();
+        for (size, site) in self.blocks.values() {
+            let memory = sites.entry(*site).or_default();
+            *memory = (memory.0 + size, memory.1 + 1);
+        }
+        for site in self.pages.values() {
+            sites.entry(*site).or_default().0 += PAGE;
+        }
+        sites
+    }
+}
+
+/// The answer in the oracle's words. Pieces of mappings are not counted by the oracle.
+fn by_site(peak: &Peak) -> BTreeMap<Site, (u64, u64)> {
+    let site = |stack: &analyzer::StackMemory| {
+        let frames = stack.frames.frames();
+        let function = frames.first().map_or("f0", |frame| &frame.function);
+        let number: u32 = function[1..].parse().unwrap();
+        let thread = stack.thread.strip_prefix("thread ").unwrap().parse().unwrap();
+        let blocks = if number < MAPPING_STACKS { stack.live_blocks } else { 0 };
+        ((stack.process as usize - 10, thread, number), (stack.live_bytes, blocks))
+    };
+    peak.stacks.iter().map(site).collect()
+}
+
+fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_replay_agrees_with_the_oracle(steps in vec(step(), 0..300)) {
+        let trace: Trace = support::open(&story(&steps));
+        let oracle = Oracle::replay(&steps);
+        let peak = peak(&trace).unwrap();
+        prop_assert!(peak.complete, "{:?}", peak.warnings);
+        prop_assert_eq!(peak.peak_bytes, oracle.peak_bytes);
+        prop_assert_eq!(peak.peak_time_ns, oracle.peak_ns);
+        prop_assert_eq!(by_site(&peak), oracle.at_peak);
+        prop_assert_eq!(peak.end_bytes, steps_end_bytes(&steps));
+    }
+
+    #[test]
+    fn the_answer_does_not_depend_on_the_number_of_threads(steps in vec(step(), 200..600)) {
+        let bytes = support::trace_bytes(&story(&steps));
+        let answer = |threads| with_threads(threads, || {
+            let trace = Trace::from_bytes("t".into(), bytes.clone()).unwrap();
+            (peak(&trace).unwrap(), analyzer::timeline(&trace, &Default::default()).unwrap())
+        });
+        prop_assert_eq!(answer(1), answer(4));
+    }
+}
+
+/// What the job's own process has alive after its last step.
+fn steps_end_bytes(steps: &[Step]) -> u64 {
+    let own: Vec<Step> = steps.iter().filter(|step| step.process == 0).copied().collect();
+    Oracle::replay(&own).live_bytes()
+}

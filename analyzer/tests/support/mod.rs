@@ -1,0 +1,288 @@
+//! Builds traces from text, so that tests read like the stories they tell.
+//!
+//! One line, one thing that happens. Lines of different threads may be mixed as they like; the order
+//! of lines in one thread is that of its events, and turns say the rest.
+//!
+//! ```text
+//! process 10 start=0 [fork=PID] [codes=N] [stacks=N] command=python,job.py
+//! in 10                                   (back to the process that began with this pid)
+//! code 1 main job.py 5                    (id, function, file, first line)
+//! stack 1 0 1                             (id, parent, code)
+//! thread 1                                (the lines that follow are this thread's)
+//! name worker 77                          (the thread's name and kernel id)
+//! turn 3 / time 1000                      (marks; time in ns since the start of the job)
+//! late-turn 3                             (a mark, even where a chunk's header would do)
+//! alloc 1000 64 stack=1 / pyalloc ... / free 1000 / undo
+//! map 4096 8192 stack=1 / arena ... / unmap 4096 4096
+//! rss 1000 5000                           (time, bytes)
+//! source job.py a line|another line
+//! cut                                     (the thread's chunk ends here, the next begins)
+//! end
+//! ```
+
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
+
+use std::collections::BTreeMap;
+
+use analyzer::Trace;
+use format::*;
+
+/// Start of all test jobs: not 0, so that nobody confuses the two clocks.
+pub const JOB_START_NS: u64 = 5_000_000;
+
+pub fn header() -> TraceHeader {
+    TraceHeader {
+        fil_version: "test".into(),
+        command: vec![b"python".to_vec(), b"job.py".to_vec()],
+        working_directory: b"/work".to_vec(),
+        host: "host".into(),
+        wall_clock_start_ns: 0,
+        monotonic_start_ns: JOB_START_NS,
+        spool_directory: Vec::new(),
+    }
+}
+
+/// Bytes of a trace.
+pub fn trace_bytes(story: &str) -> Vec<u8> {
+    let mut builder = TraceBuilder::new();
+    for line in story.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        builder.line(line);
+    }
+    builder.finish()
+}
+
+/// An opened trace.
+pub fn open(story: &str) -> Trace {
+    Trace::from_bytes("test.fil".into(), trace_bytes(story)).unwrap()
+}
+
+struct OpenChunk {
+    encoder: EventEncoder,
+    bytes: Vec<u8>,
+    header: ChunkHeader,
+    turn: u64,
+}
+
+pub struct TraceBuilder {
+    bytes: Vec<u8>,
+    writer: ChunkWriter,
+    process: ProcessKey,
+    thread: ThreadNumber,
+    events: u64,
+    definitions: BTreeMap<ProcessKey, Vec<u8>>,
+    open: BTreeMap<(ProcessKey, ThreadNumber), OpenChunk>,
+}
+
+impl TraceBuilder {
+    pub fn new() -> TraceBuilder {
+        TraceBuilder {
+            bytes: header().encode().unwrap(),
+            writer: ChunkWriter::new(1).unwrap(),
+            process: ProcessKey { pid: 10, start_ns: JOB_START_NS },
+            thread: ThreadNumber(1),
+            events: 0,
+            definitions: BTreeMap::new(),
+            open: BTreeMap::new(),
+        }
+    }
+
+    pub fn line(&mut self, line: &str) {
+        let mut words = line.split_whitespace();
+        let verb = words.next().unwrap();
+        let (named, plain): (Vec<&str>, Vec<&str>) = words.partition(|word| word.contains('='));
+        let option =
+            |name: &str| named.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned);
+        let number = |at: usize| -> u64 { plain[at].parse().unwrap() };
+        let stack = StackId(option("stack").map_or(0, |id| id.parse().unwrap()));
+        match verb {
+            "process" => self.begin_process(number(0) as u32, &option),
+            "in" => self.process = self.process_of_pid(number(0) as u32).unwrap(),
+            "thread" => self.thread = ThreadNumber(number(0) as u32),
+            "name" => {
+                let kernel_id = number(1) as u32;
+                self.define(&Definition::ThreadStart { thread: self.thread, kernel_id, name: plain[0] });
+            }
+            "code" => self.define(&Definition::Code {
+                id: CodeId(number(0) as u32),
+                function: plain[1],
+                file: plain[2],
+                first_line: number(3) as u32,
+                line_table_format: LineTableFormat::Locations,
+                line_table_bytes: 0,
+            }),
+            "stack" => self.define(&Definition::Stack {
+                id: StackId(number(0) as u32),
+                parent: StackId(number(1) as u32),
+                code: CodeId(number(2) as u32),
+                instruction: 0,
+            }),
+            "rss" => self.define(&Definition::ResidentMemory { time_ns: JOB_START_NS + number(0), bytes: number(1) }),
+            "notice" => self.define(&Definition::Notice { kind: NoticeKind::NoStacks, text: plain[0] }),
+            "source" => {
+                let text = line.splitn(3, ' ').nth(2).unwrap().replace('|', "\n");
+                let source = SourceFile { file: plain[0], text: text.as_bytes() };
+                self.append(ChunkKind::Source, 0, &encode_source_file(&source).unwrap());
+            }
+            "turn" => self.event(Event::Turn { turn: number(0) }),
+            "late-turn" => self.encode(Event::Turn { turn: number(0) }),
+            "time" => self.event(Event::Time { ns: JOB_START_NS + number(0) }),
+            "alloc" => self.event(Event::Alloc { domain: Domain::Heap, address: number(0), size: number(1), stack }),
+            "pyalloc" => {
+                self.event(Event::Alloc { domain: Domain::Python, address: number(0), size: number(1), stack })
+            }
+            "free" => self.event(Event::Free { address: number(0) }),
+            "undo" => self.event(Event::UndoFree),
+            "map" | "arena" => {
+                let kind = if verb == "map" { MappingKind::Anonymous } else { MappingKind::PythonArena };
+                self.event(Event::Map { kind, address: number(0), length: number(1), stack });
+            }
+            "unmap" => self.event(Event::Unmap { address: number(0), length: number(1) }),
+            "cut" => self.cut((self.process, self.thread)),
+            "end" => self.end(option("at").map_or(1_000_000, |ns| ns.parse().unwrap())),
+            other => panic!("no such line: {other}"),
+        }
+    }
+
+    fn begin_process(&mut self, pid: u32, option: &dyn Fn(&str) -> Option<String>) {
+        let number = |name: &str| option(name).map_or(0, |value| value.parse::<u64>().unwrap());
+        self.process = ProcessKey { pid, start_ns: JOB_START_NS + number("start") };
+        self.thread = ThreadNumber(1);
+        let command = option("command").unwrap_or_default();
+        let parent = option("fork").and_then(|pid| self.process_of_pid(pid.parse().unwrap()));
+        self.define(&Definition::ProcessStart {
+            command: command.split(',').map(str::as_bytes).collect(),
+            parent_pid: 1,
+            forked_from: parent,
+            inherited_codes: number("codes") as u32,
+            inherited_stacks: number("stacks") as u32,
+            python_version: Some("3.11.7"),
+        });
+    }
+
+    fn process_of_pid(&self, pid: u32) -> Option<ProcessKey> {
+        self.definitions.keys().copied().find(|key| key.pid == pid)
+    }
+
+    pub fn define(&mut self, definition: &Definition<'_>) {
+        let mut out = vec![0; 64 << 10];
+        let length = encode_definition(definition, &mut out).unwrap();
+        self.definitions.entry(self.process).or_default().extend_from_slice(&out[..length]);
+    }
+
+    /// One event. As in the recorder, marks at the beginning of a chunk go into its header.
+    pub fn event(&mut self, event: Event) {
+        let chunk = self.open_chunk();
+        let header = &mut chunk.header;
+        match event {
+            Event::Time { ns } if chunk.bytes.is_empty() => header.first_ns = ns.max(header.first_ns),
+            Event::Turn { turn } if chunk.bytes.is_empty() => (header.first_turn, chunk.turn) = (turn, turn),
+            event => return self.encode(event),
+        }
+        chunk.encoder.restart(chunk.header.first_ns, chunk.turn);
+    }
+
+    /// One event that goes into the chunk in any case.
+    fn encode(&mut self, event: Event) {
+        let chunk = self.open_chunk();
+        if let Event::Turn { turn } = event {
+            chunk.turn = turn;
+        }
+        chunk.encoder.encode(&mut chunk.bytes, event);
+        if !event.is_mark() {
+            chunk.header.event_count += 1;
+            self.events += 1;
+        }
+    }
+
+    fn open_chunk(&mut self) -> &mut OpenChunk {
+        let key = (self.process, self.thread);
+        let first_ns = self.process.start_ns;
+        self.open.entry(key).or_insert_with(|| OpenChunk {
+            encoder: EventEncoder::new(first_ns, 0),
+            bytes: Vec::new(),
+            header: chunk_header(ChunkKind::Events, key.0, key.1, 0, first_ns),
+            turn: 0,
+        })
+    }
+
+    /// Ends the chunk of a thread and begins the next.
+    fn cut(&mut self, key: (ProcessKey, ThreadNumber)) {
+        let Some(chunk) = self.open.get_mut(&key) else { return };
+        let last_ns = chunk.encoder.last_ns();
+        let header = ChunkHeader { last_ns, ..chunk.header };
+        self.bytes.extend_from_slice(self.writer.chunk(header, &chunk.bytes).unwrap());
+        chunk.encoder.restart(last_ns, chunk.turn);
+        chunk.bytes.clear();
+        chunk.header = ChunkHeader {
+            chunk_number: header.chunk_number + 1,
+            first_turn: chunk.turn,
+            first_ns: last_ns,
+            event_count: 0,
+            ..header
+        };
+    }
+
+    fn append(&mut self, kind: ChunkKind, number: u64, raw: &[u8]) {
+        let mut header = chunk_header(kind, self.process, ThreadNumber(0), 0, JOB_START_NS);
+        header.chunk_number = number;
+        self.bytes.extend_from_slice(self.writer.chunk(header, raw).unwrap());
+    }
+
+    fn flush(&mut self) {
+        for key in self.open.keys().copied().collect::<Vec<_>>() {
+            self.cut(key);
+        }
+        self.open.clear();
+        for (process, raw) in std::mem::take(&mut self.definitions) {
+            self.process = process;
+            self.append(ChunkKind::Definitions, 0, &raw);
+        }
+    }
+
+    fn end(&mut self, at_ns: u64) {
+        self.flush();
+        let end = RecordingEnd { job_end: JobEnd::Exited(0), end_ns: JOB_START_NS + at_ns, event_count: self.events };
+        self.append(ChunkKind::End, 0, &encode_recording_end(&end).unwrap());
+    }
+
+    pub fn finish(mut self) -> Vec<u8> {
+        self.flush();
+        self.bytes
+    }
+}
+
+fn chunk_header(
+    kind: ChunkKind,
+    process: ProcessKey,
+    thread: ThreadNumber,
+    first_turn: u64,
+    first_ns: u64,
+) -> ChunkHeader {
+    ChunkHeader {
+        kind,
+        thread,
+        raw_bytes: 0,
+        compressed_bytes: 0,
+        event_count: 0,
+        process,
+        chunk_number: 0,
+        first_turn,
+        first_ns,
+        last_ns: first_ns,
+    }
+}
+
+/// `function=bytes` of every call site, in the order of the answer.
+pub fn call_sites(peak: &analyzer::Peak) -> Vec<String> {
+    peak.call_sites.iter().map(|site| format!("{}={}/{}", site.function, site.live_bytes, site.live_blocks)).collect()
+}
+
+/// `function>function=bytes/blocks` of every stack, in the order of the answer.
+pub fn stacks(peak: &analyzer::Peak) -> Vec<String> {
+    let text = |stack: &analyzer::StackMemory| {
+        let frames: Vec<&str> = stack.frames.frames().iter().map(|frame| frame.function.as_str()).collect();
+        let frames = frames.join(">");
+        format!("{} {} {frames}={}/{}", stack.process, stack.thread, stack.live_bytes, stack.live_blocks)
+    };
+    peak.stacks.iter().map(text).collect()
+}

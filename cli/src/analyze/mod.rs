@@ -1,0 +1,108 @@
+//! `fil analyze`: asks the analyzer and renders its answers.
+//!
+//! stdout carries only the answer. Warnings, and where a file was written, go to stderr.
+
+pub(crate) mod flamegraph_file;
+mod open;
+mod paths;
+pub(crate) mod peak_table;
+mod screen;
+mod summary;
+mod terminal_text;
+mod timeline_plot;
+
+use std::io::{self, BufWriter, Write};
+
+use analyzer::{AnalyzerError, Peak, TimelineOptions, Trace, tables};
+use serde::Serialize;
+
+use crate::arguments::{AnalyzeArguments, TimelineRows};
+use crate::error::CliError;
+
+pub(crate) use open::open;
+pub(crate) use screen::Screen;
+
+/// Answers one question about one trace.
+pub(crate) fn analyze(arguments: &AnalyzeArguments) -> Result<(), CliError> {
+    let has_view = arguments.peak || arguments.timeline || arguments.flamegraph.is_some();
+    if (arguments.json || arguments.csv) && !has_view {
+        return Err(CliError::Usage("--json and --csv need a question: add --peak or --timeline".to_owned()));
+    }
+    let trace = open(&arguments.trace)?;
+    let screen = Screen::of(&io::stdout());
+    let mut out = BufWriter::new(io::stdout().lock());
+    if arguments.timeline {
+        write_timeline(arguments, &trace, &screen, &mut out)?;
+    } else if arguments.peak || arguments.flamegraph.is_some() {
+        let peak = analyzer::peak(&trace)?;
+        write_peak(arguments, &peak, &trace, &screen, &mut out)?;
+        if let Some(svg) = &arguments.flamegraph {
+            flamegraph_file::write(&peak, &trace, svg)?;
+        }
+    } else {
+        summary::write(&arguments.trace, &trace, &screen, &mut out)?;
+    }
+    Ok(out.flush()?)
+}
+
+fn write_peak(
+    arguments: &AnalyzeArguments,
+    peak: &Peak,
+    trace: &Trace,
+    screen: &Screen,
+    mut out: impl Write,
+) -> Result<(), CliError> {
+    if arguments.json {
+        write_json(peak, out)
+    } else if arguments.csv {
+        write_csv(out, |csv| tables::write_csv(&mut tables::call_sites(peak, trace)?, csv))
+    } else if arguments.peak {
+        Ok(peak_table::write(peak, trace, arguments.rows as usize, screen, &mut out)?)
+    } else {
+        Ok(())
+    }
+}
+
+fn write_timeline(
+    arguments: &AnalyzeArguments,
+    trace: &Trace,
+    screen: &Screen,
+    mut out: impl Write,
+) -> Result<(), CliError> {
+    let for_people = !arguments.json && !arguments.csv;
+    let mut options = TimelineOptions::default();
+    if let Some(buckets) = arguments.buckets {
+        options.buckets = buckets as usize;
+    } else if for_people {
+        options.buckets = timeline_plot::buckets(screen);
+    }
+    let mut timeline = analyzer::timeline(trace, &options)?;
+    if arguments.by == TimelineRows::Total {
+        timeline.rows.clear();
+    }
+    if arguments.json {
+        write_json(&timeline, out)
+    } else if arguments.csv {
+        write_csv(out, |csv| match arguments.by {
+            TimelineRows::Total => tables::write_csv(&mut tables::timeline_totals(&timeline)?, csv),
+            TimelineRows::CallSite => tables::write_csv(&mut tables::timeline(&timeline)?, csv),
+        })
+    } else {
+        Ok(timeline_plot::write(&timeline, screen, &mut out)?)
+    }
+}
+
+fn write_json(answer: &impl Serialize, mut out: impl Write) -> Result<(), CliError> {
+    serde_json::to_writer_pretty(&mut out, answer).map_err(io::Error::from)?;
+    Ok(writeln!(out)?)
+}
+
+/// By way of a buffer, so that a closed pipe is met here and not inside polars.
+fn write_csv(
+    mut out: impl Write,
+    table: impl FnOnce(&mut Vec<u8>) -> Result<(), AnalyzerError>,
+) -> Result<(), CliError> {
+    let mut csv = Vec::new();
+    table(&mut csv)?;
+    Ok(out.write_all(&csv)?)
+}

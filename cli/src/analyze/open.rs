@@ -1,0 +1,42 @@
+//! Opens a trace for an answer. A recording that was cut off (fil itself was killed, the machine's
+//! memory ran out) is first completed with what its processes left in their spools.
+
+use std::path::Path;
+use std::time::Duration;
+
+use analyzer::Trace;
+
+use crate::error::CliError;
+use crate::messages::warn;
+use crate::record::{SpoolDirectory, TraceFile, append_sources, read_header, salvage};
+
+/// Opens the trace and tells what a reader of the answer must know.
+pub(crate) fn open(path: &Path) -> Result<Trace, CliError> {
+    // A header that cannot be read is for the analyzer to judge.
+    let spools = read_header(path).ok().and_then(|header| SpoolDirectory::of_trace(&header));
+    match spools {
+        Some(spools) if spools.launcher_runs() => {
+            warn("this recording is not over; the answer is about what is in the trace so far");
+        }
+        Some(spools) => {
+            if let Err(error) = complete(path, &spools) {
+                let folder = spools.path().display();
+                warn(&format!("a part of the recording is still in {folder}, and not in this answer: {error}"));
+            }
+        }
+        None => {}
+    }
+    let trace = Trace::open(path)?;
+    trace.warnings().iter().for_each(|warning| warn(warning));
+    Ok(trace)
+}
+
+fn complete(path: &Path, spools: &SpoolDirectory) -> Result<(), CliError> {
+    let mut file = TraceFile::open(path)?;
+    let salvaged = salvage(spools, &mut file, Duration::ZERO)?;
+    if salvaged.still_running > 0 {
+        warn("a process of the job still runs and goes on recording; analyze again when it has ended");
+    }
+    spools.remove();
+    append_sources(&mut file, &Trace::open(path)?)
+}

@@ -1,0 +1,170 @@
+//! The command line: what `fil` accepts and how it explains itself.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+
+/// Rows of the peak table unless said.
+pub(crate) const PEAK_ROWS: u32 = 20;
+
+/// Finds where a Python job's memory goes.
+///
+/// fil records every allocation of a job into one trace file, then answers questions about it:
+/// what was alive at the moment of peak memory, and which lines of code hold it.
+#[derive(Debug, Parser)]
+#[command(name = "fil", version, after_help = "Example:\n  fil run -- python job.py")]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Action {
+    /// Record a job into a trace file
+    #[command(
+        after_help = "Examples:\n  fil record -- python job.py\n  fil record -o night.fil -- ./pipeline.sh --all"
+    )]
+    Record(RecordArguments),
+    /// Answer a question about a recorded job
+    #[command(after_help = "Examples:\n  \
+        fil analyze --peak                          who holds the memory at its peak\n  \
+        fil analyze --timeline                      memory over time\n  \
+        fil analyze night.fil --peak --json         the whole answer for programs\n  \
+        fil analyze --flamegraph peak.svg           the call stacks at the peak, to look at")]
+    Analyze(AnalyzeArguments),
+    /// Record a job, then show its peak and write the flamegraph
+    #[command(
+        override_usage = "fil run [-o FILE] -- COMMAND [ARG…]",
+        after_help = "Example:\n  fil run -- python job.py"
+    )]
+    Run(RecordArguments),
+}
+
+/// What to record, and where to.
+#[derive(Debug, Args)]
+pub(crate) struct RecordArguments {
+    /// Trace to write; one that is there already is kept as FILE.old
+    #[arg(short, long, value_name = "FILE", default_value = crate::DEFAULT_TRACE)]
+    pub(crate) output: PathBuf,
+    /// The job: a command and its arguments
+    #[arg(trailing_var_arg = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// What to answer, and in which form.
+#[derive(Debug, Args)]
+pub(crate) struct AnalyzeArguments {
+    /// Trace to read
+    #[arg(value_name = "FILE", default_value = crate::DEFAULT_TRACE)]
+    pub(crate) trace: PathBuf,
+    /// Show what was alive at the moment of peak memory, and who allocated it
+    #[arg(long)]
+    pub(crate) peak: bool,
+    /// Show memory over time
+    #[arg(long, conflicts_with = "peak")]
+    pub(crate) timeline: bool,
+    /// Print the whole answer as JSON
+    #[arg(long, conflicts_with = "csv")]
+    pub(crate) json: bool,
+    /// Print the whole answer as CSV
+    #[arg(long)]
+    pub(crate) csv: bool,
+    /// Draw the call stacks at the peak into this SVG file
+    #[arg(long, value_name = "OUT.svg", conflicts_with = "timeline")]
+    pub(crate) flamegraph: Option<PathBuf>,
+    /// Rows of the peak table
+    #[arg(long, value_name = "N", default_value_t = PEAK_ROWS, conflicts_with = "timeline", requires = "peak", value_parser = value_parser!(u32).range(1..))]
+    pub(crate) rows: u32,
+    /// Rows of the timeline's CSV or JSON: one per time and `call-site`, or one `total` per time
+    #[arg(long, value_enum, hide_possible_values = true, default_value_t = TimelineRows::CallSite, value_name = "ROWS", conflicts_with = "peak", requires = "timeline")]
+    pub(crate) by: TimelineRows,
+    /// Steps of time in the timeline
+    #[arg(long, value_name = "N", conflicts_with = "peak", requires = "timeline", value_parser = value_parser!(u32).range(1..=100_000))]
+    pub(crate) buckets: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TimelineRows {
+    /// One row per time and call site
+    CallSite,
+    /// One row per time
+    Total,
+}
+
+/// Why there is nothing to do: help or version was asked for, or the command line is wrong.
+#[derive(Debug)]
+pub(crate) enum NoArguments {
+    /// Text that was asked for.
+    Text(clap::Error),
+    /// One sentence that says what is wrong.
+    Mistake(String),
+}
+
+impl Arguments {
+    /// Reads the command line of this process.
+    pub(crate) fn read() -> Result<Arguments, NoArguments> {
+        Arguments::try_parse().map_err(|error| match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => NoArguments::Text(error),
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => NoArguments::Text(error),
+            _ => NoArguments::Mistake(one_line(&error.to_string())),
+        })
+    }
+}
+
+/// The first paragraph of clap's message in one line, and where to read more.
+fn one_line(message: &str) -> String {
+    let paragraph: Vec<&str> = message.lines().take_while(|line| !line.trim().is_empty()).map(str::trim).collect();
+    let sentence = paragraph.join(" ");
+    let sentence = sentence.strip_prefix("error: ").unwrap_or(&sentence);
+    format!("{sentence} (see `fil --help`)")
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used, reason = "a test may stop at what cannot happen")]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_jobs_own_options_are_left_to_it() {
+        let arguments = parse("fil record -- python job.py -o out --peak").expect("valid");
+        let Action::Record(record) = arguments.action else { panic!("not record") };
+        assert_eq!(record.command, ["python", "job.py", "-o", "out", "--peak"]);
+        assert_eq!(record.output, PathBuf::from("trace.fil"));
+    }
+
+    #[test]
+    fn options_of_fil_come_before_the_job() {
+        let arguments = parse("fil record -o a.fil -- python job.py").expect("valid");
+        let Action::Record(record) = arguments.action else { panic!("not record") };
+        assert_eq!(record.output, PathBuf::from("a.fil"));
+    }
+
+    #[test]
+    fn a_mistake_is_told_in_one_line() {
+        let error = parse("fil record --typo -- python job.py").expect_err("unknown option");
+        assert_eq!(one_line(&error.to_string()), "unexpected argument '--typo' found (see `fil --help`)");
+    }
+
+    #[test]
+    fn one_view_and_one_form_at_a_time() {
+        for line in ["--peak --timeline", "--peak --json --csv", "--peak --by total", "--timeline --rows 5", "--rows 5"]
+        {
+            parse(&format!("fil analyze {line}")).expect_err(line);
+        }
+        for line in ["a.fil", "--flamegraph a.svg", "a.fil --peak --rows 5", "--timeline --by total --csv"] {
+            parse(&format!("fil analyze {line}")).expect(line);
+        }
+    }
+}

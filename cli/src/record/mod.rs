@@ -1,0 +1,75 @@
+//! `fil record`: checks, launches the job with the recorder preloaded, and finishes its trace.
+//!
+//! In this order, so that a mistake leaves everything as it was: find the command, look at the
+//! place of the trace, put the recorder library and the spool somewhere, begin the trace, run the
+//! job, append what its processes left in their spools, store the source files, tell.
+
+mod closing_lines;
+mod finish;
+mod job_command;
+mod launch;
+mod output_place;
+mod recorder_library;
+mod relayed_signals;
+mod salvage;
+mod spool_directory;
+mod start;
+mod trace_file;
+
+use crate::arguments::RecordArguments;
+use crate::error::CliError;
+
+use finish::Finished;
+use job_command::JobCommand;
+use launch::JobSurroundings;
+use output_place::OutputPlace;
+use recorder_library::RecorderLibrary;
+use start::Start;
+
+pub(crate) use closing_lines::{analyze_command, how_it_ended};
+pub(crate) use finish::append_sources;
+pub(crate) use salvage::salvage;
+pub(crate) use spool_directory::SpoolDirectory;
+pub(crate) use trace_file::{TraceFile, read_header};
+
+/// What came of recording a job.
+pub(crate) struct Recording {
+    /// For the caller of fil: the job's own, unless nothing was recorded.
+    pub(crate) exit_code: u8,
+    /// What is in the trace, if it can be analyzed.
+    pub(crate) finished: Option<Finished>,
+}
+
+/// `fil record`: returns the exit code.
+pub(crate) fn record(arguments: &RecordArguments) -> Result<u8, CliError> {
+    let recording = record_job(arguments)?;
+    if let Some(finished) = &recording.finished {
+        closing_lines::tell_next(&arguments.output, finished);
+    }
+    Ok(recording.exit_code)
+}
+
+/// Records a job and tells on stderr how it went.
+pub(crate) fn record_job(arguments: &RecordArguments) -> Result<Recording, CliError> {
+    let job = JobCommand::find(&arguments.command, std::env::var_os("PATH"))?;
+    let place = OutputPlace::check(&arguments.output)?;
+    let library = RecorderLibrary::place(&place.folder)?;
+    let start = Start::now()?;
+    let spools = SpoolDirectory::create(&place.trace, start.monotonic_ns, library.path())?;
+
+    let begun = start.header(&arguments.command, &spools).and_then(|header| TraceFile::begin(&place, &header));
+    let mut trace = begun.inspect_err(|_| spools.remove())?;
+    let surroundings = JobSurroundings { library: library.path(), trace: &place.trace, spools: spools.path() };
+    let running = launch::start(&job, &surroundings).inspect_err(|_| {
+        spools.remove();
+        place.undo();
+    })?;
+
+    let ended = running.wait()?;
+    let finished = finish::finish(&mut trace, &spools, &ended);
+    if !matches!(&finished, Ok(finished) if finished.still_running == 0) {
+        library.keep();
+    }
+    let exit_code = closing_lines::tell(&arguments.output, &start, &ended, &finished);
+    Ok(Recording { exit_code, finished: finished.ok().filter(|finished| finished.processes > 0) })
+}

@@ -1,0 +1,82 @@
+//! Signals that reach fil while the job runs.
+//!
+//! Ctrl-C and Ctrl-\ go to the whole process group: the job decides what they mean, and fil stays
+//! to finish the trace. SIGTERM and SIGHUP are mostly sent to fil alone and are passed on.
+//!
+//! The job starts with the dispositions fil was started with: exec(2) resets signals that are
+//! caught, as all of these are, and a signal that was ignored from the beginning (nohup) is not
+//! caught here. So no code need run between fork and exec.
+
+use std::fs;
+use std::io;
+use std::thread::{self, JoinHandle};
+
+use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::iterator::{Handle, Signals};
+
+const CAUGHT: [i32; 4] = [SIGINT, SIGQUIT, SIGTERM, SIGHUP];
+
+/// From the first caught signal on, they wait here for the job.
+pub(crate) struct RelayedSignals {
+    signals: Signals,
+}
+
+impl RelayedSignals {
+    /// Catches the signals, to the end of fil.
+    pub(crate) fn catch() -> io::Result<RelayedSignals> {
+        let ignored = ignored_signals(&fs::read_to_string("/proc/self/status").unwrap_or_default());
+        let caught = CAUGHT.into_iter().filter(|signal| ignored & 1 << (signal - 1) == 0);
+        // Where SIGCHLD is ignored, the system forgets how children ended. So it is never ignored.
+        Ok(RelayedSignals { signals: Signals::new(caught.chain([SIGCHLD]))? })
+    }
+
+    /// Passes on to the job what is meant for it.
+    pub(crate) fn relay_to(mut self, job: Pid) -> Relay {
+        let handle = self.signals.handle();
+        let thread = thread::spawn(move || {
+            for signal in self.signals.forever() {
+                let passed_on = match signal {
+                    SIGTERM => Signal::TERM,
+                    SIGHUP => Signal::HUP,
+                    _ => continue,
+                };
+                // A job of another user (sudo) cannot be signalled; there is nothing else to do.
+                let _ = kill_process(job, passed_on);
+            }
+        });
+        Relay { handle, thread }
+    }
+}
+
+/// The thread that passes signals on.
+pub(crate) struct Relay {
+    handle: Handle,
+    thread: JoinHandle<()>,
+}
+
+impl Relay {
+    /// When this returns, no more signals are sent to the job. Fil goes on surviving them.
+    pub(crate) fn stop(self) {
+        self.handle.close();
+        // It has no way to panic.
+        let _ = self.thread.join();
+    }
+}
+
+/// The set of ignored signals, bit 0 for signal 1, from `/proc/self/status` (proc_pid_status(5)).
+fn ignored_signals(status: &str) -> u64 {
+    let set = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    set.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ignored_signals_are_read_from_the_status() {
+        assert_eq!(ignored_signals("Name:\tfil\nSigIgn:\t0000000000001001\nSigCgt:\t0\n"), 0x1001);
+        assert_eq!(ignored_signals(""), 0);
+    }
+}

@@ -1,0 +1,147 @@
+//! The folder where the job's processes keep their spool files, which outlive them.
+//!
+//! It lies in the memory file system where there is one, so that the kernel's writeback never
+//! stalls the job, else beside the trace. A file `launcher` in it says which `fil record` it belongs
+//! to: while that runs, nobody else touches the spools; and a trace that names a folder with another
+//! recording's launcher, or none, is not believed.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use format::TraceHeader;
+use format::spool::SPOOL_EXTENSION;
+use rustix::fs::statvfs;
+use tempfile::TempDir;
+
+use crate::error::CliError;
+use crate::process_identity::ProcessIdentity;
+use crate::record::recorder_library;
+
+/// A file system in memory that Linux systems have.
+const MEMORY_FILE_SYSTEM: &str = "/dev/shm";
+
+/// A few processes' spools fit into this; containers often have just 64 MiB there, and with less
+/// free than that the job itself may need what there is.
+const FREE_BYTES_NEEDED: u64 = 64 << 20;
+
+const LAUNCHER_FILE: &str = "launcher";
+/// Says where the recorder library is, for the case that fil is killed and cannot remove it.
+const LIBRARY_FILE: &str = "library";
+
+/// The folder of one recording's spool files.
+#[derive(Debug)]
+pub(crate) struct SpoolDirectory {
+    path: PathBuf,
+    launcher: Launcher,
+}
+
+impl SpoolDirectory {
+    /// Makes a fresh one for the recording that this process starts at `monotonic_start_ns`, with
+    /// the recorder library at `library`.
+    pub(crate) fn create(trace: &Path, monotonic_start_ns: u64, library: &Path) -> Result<SpoolDirectory, CliError> {
+        let launcher = Launcher { process: ProcessIdentity::own(), monotonic_start_ns };
+        let in_memory = Path::new(MEMORY_FILE_SYSTEM);
+        if has_room(in_memory)
+            && let Ok(directory) = fresh_directory(in_memory, OsStr::new("fil"))
+            && let Ok(spools) = SpoolDirectory::mark(directory, launcher, library)
+        {
+            return Ok(spools);
+        }
+        let beside = trace.parent().unwrap_or(Path::new("/"));
+        let directory = fresh_directory(beside, trace.file_name().unwrap_or_default());
+        let marked = directory.and_then(|directory| SpoolDirectory::mark(directory, launcher, library));
+        marked.map_err(|error| CliError::output(trace, &error))
+    }
+
+    /// From here on the folder stays whatever happens to fil: it may hold what the job did.
+    fn mark(directory: TempDir, launcher: Launcher, library: &Path) -> io::Result<SpoolDirectory> {
+        fs::write(directory.path().join(LIBRARY_FILE), library.as_os_str().as_bytes())?;
+        fs::write(directory.path().join(LAUNCHER_FILE), launcher.line())?;
+        Ok(SpoolDirectory { path: directory.keep(), launcher })
+    }
+
+    /// The one that the header of a trace names, if it is there and really that trace's.
+    pub(crate) fn of_trace(header: &TraceHeader) -> Option<SpoolDirectory> {
+        let path = PathBuf::from(OsString::from_vec(header.spool_directory.clone()));
+        let launcher = Launcher::parse(&fs::read_to_string(path.join(LAUNCHER_FILE)).ok()?)?;
+        let belongs = path.is_absolute() && launcher.monotonic_start_ns == header.monotonic_start_ns;
+        belongs.then_some(SpoolDirectory { path, launcher })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path as a trace header holds it.
+    pub(crate) fn path_bytes(&self) -> Vec<u8> {
+        self.path.as_os_str().as_bytes().to_vec()
+    }
+
+    /// Whether the `fil record` of this recording still runs and will see to the spools itself.
+    pub(crate) fn launcher_runs(&self) -> bool {
+        self.launcher.process.runs()
+    }
+
+    /// The spool files that are there now.
+    pub(crate) fn spool_files(&self) -> io::Result<Vec<PathBuf>> {
+        let entries = fs::read_dir(&self.path)?.collect::<io::Result<Vec<_>>>()?;
+        let mut paths: Vec<PathBuf> = entries.iter().map(|entry| entry.path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == SPOOL_EXTENSION) && path.is_file());
+        paths.sort();
+        Ok(paths)
+    }
+
+    /// Removes the folder, and the recorder library that the job no longer needs, unless spool files
+    /// are still there.
+    pub(crate) fn remove(&self) {
+        if !matches!(self.spool_files().as_deref(), Ok([])) {
+            return;
+        }
+        // What stays behind costs little; it is not worth a message.
+        let library_file = self.path.join(LIBRARY_FILE);
+        if let Ok(library) = fs::read(&library_file) {
+            recorder_library::remove(Path::new(OsStr::from_bytes(&library)));
+        }
+        for file in [library_file, self.path.join(LAUNCHER_FILE)] {
+            let _ = fs::remove_file(file);
+        }
+        let _ = fs::remove_dir(&self.path);
+    }
+}
+
+/// For its owner only: what a job does with its memory is nobody else's business.
+fn fresh_directory(parent: &Path, name: &OsStr) -> io::Result<TempDir> {
+    let mut prefix = name.to_owned();
+    prefix.push(".");
+    let mode = Permissions::from_mode(0o700);
+    tempfile::Builder::new().prefix(&prefix).suffix(".spool").permissions(mode).tempdir_in(parent)
+}
+
+fn has_room(directory: &Path) -> bool {
+    statvfs(directory).is_ok_and(|system| system.f_bavail.saturating_mul(system.f_frsize) >= FREE_BYTES_NEEDED)
+}
+
+/// Which `fil record` made the folder, and for which recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Launcher {
+    process: ProcessIdentity,
+    monotonic_start_ns: u64,
+}
+
+impl Launcher {
+    fn line(&self) -> String {
+        format!("{} {} {}\n", self.process.pid, self.process.start_ticks, self.monotonic_start_ns)
+    }
+
+    fn parse(line: &str) -> Option<Launcher> {
+        let mut fields = line.split_ascii_whitespace();
+        let pid = fields.next()?.parse().ok()?;
+        let start_ticks = fields.next()?.parse().ok()?;
+        let monotonic_start_ns = fields.next()?.parse().ok()?;
+        Some(Launcher { process: ProcessIdentity { pid, start_ticks }, monotonic_start_ns })
+    }
+}

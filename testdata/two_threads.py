@@ -1,0 +1,88 @@
+"""Two threads pass blocks to each other and free each other's, as fast as they can.
+
+Each allocates bytearrays of a MiB and more, small objects, and blocks of the C library's malloc, sends them
+through a queue, and frees what the other one sent, but for a few blocks that it keeps. In the end
+`ballast` makes that moment the peak, and what is alive is printed as JSON: bytes by kind.
+"""
+
+import ctypes
+import json
+import queue
+import sys
+import threading
+
+ROUNDS = int(sys.argv[1]) if sys.argv[1:] else 400
+KEPT_EVERY = 100
+MIB = 1 << 20
+
+libc = ctypes.CDLL(None)
+libc.malloc.argtypes, libc.malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
+libc.free.argtypes, libc.free.restype = [ctypes.c_void_p], None
+
+
+class Small:
+    __slots__ = ("payload",)
+
+
+def make_bytearray(size):
+    return bytearray(size)
+
+
+def make_small():
+    return Small()
+
+
+def make_c_block(size):
+    return libc.malloc(size)
+
+
+def send(outbox, offset):
+    for number in range(ROUNDS):
+        size = MIB + 1024 * (number % 64) + offset
+        outbox.put((number, make_bytearray(size), [make_small() for _ in range(20)], make_c_block(size), size))
+        # Small ones, which malloc hands on from thread to thread through its own caches.
+        outbox.put((number, None, [], make_c_block(24 + number % 500), 24 + number % 500))
+    outbox.put(None)
+
+
+def receive(inbox, kept):
+    while (message := inbox.get()) is not None:
+        number, array, small, c_block, size = message
+        if number % KEPT_EVERY == 0:
+            kept.append(message)
+        else:
+            libc.free(c_block)
+
+
+def work(outbox, inbox, kept, offset):
+    sender = threading.Thread(target=send, args=(outbox, offset), name="sender")
+    sender.start()
+    receive(inbox, kept)
+    sender.join()
+
+
+def main():
+    there, back = queue.Queue(maxsize=8), queue.Queue(maxsize=8)
+    kept = [[], []]
+    threads = [
+        threading.Thread(target=work, args=(there, back, kept[0], 0), name="first"),
+        threading.Thread(target=work, args=(back, there, kept[1], 7), name="second"),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    ballast = bytearray(256 * MIB)
+    messages = kept[0] + kept[1]
+    expected = {
+        "make_bytearray": sum(sys.getsizeof(array) for _, array, _, _, _ in messages if array is not None),
+        "make_small": sum(sys.getsizeof(one) for _, _, small, _, _ in messages for one in small),
+        # The block, and the number object that holds its address.
+        "make_c_block": sum(size + sys.getsizeof(address) for _, _, _, address, size in messages),
+        "main": sys.getsizeof(ballast),
+    }
+    print(json.dumps(expected))
+
+
+main()

@@ -1,0 +1,218 @@
+//! A job does not notice that it is recorded: input, output, exit code, signals, environment.
+
+#![allow(clippy::expect_used, reason = "a test may stop at what cannot happen")]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use rustix::process::Signal;
+use support::{FIL, Folder, Running, python, pythons, run, run_with_input, testdata};
+
+#[test]
+fn input_and_output_go_through_untouched() {
+    let folder = Folder::new();
+    let code = "import sys; data = sys.stdin.buffer.read(); sys.stdout.write(f'{len(data)} {sum(data)}')
+sys.stderr.write('words of the job\\n')";
+    let input: Vec<u8> = (0..3_000_000u32).map(|number| (number % 251) as u8).collect();
+    let sum: u64 = input.iter().map(|&byte| u64::from(byte)).sum();
+    let ended = run_with_input(&mut folder.record_command(&python(), &["-c", code]), &input).success();
+    assert_eq!(ended.stdout, format!("3000000 {sum}"));
+    assert_eq!(ended.stderr.lines().next(), Some("words of the job"));
+    assert_eq!(ended.fil_lines().len() + 1, ended.stderr.lines().count(), "fil's lines are marked: {ended:#?}");
+    assert!((2..=3).contains(&ended.fil_lines().len()), "{ended:#?}");
+}
+
+#[test]
+fn fil_exits_with_the_jobs_code() {
+    for (code, expected) in [
+        ("pass", 0),
+        ("raise SystemExit(3)", 3),
+        ("raise SystemExit(255)", 255),
+        ("1 / 0", 1),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", 143),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", 137),
+    ] {
+        let ended = Folder::new().record_code(&python(), code);
+        assert_eq!(ended.code(), expected, "{code}: {ended:#?}");
+    }
+}
+
+#[test]
+fn a_command_that_cannot_be_run_leaves_all_as_it_was() {
+    let folder = Folder::new();
+    fs::write(folder.join("trace.fil"), "an older trace").expect("written");
+    fs::write(folder.join("notes.txt"), "not a program").expect("written");
+    let before = folder.names();
+    for (command, code) in [("no-such-command-of-fil", 127), ("./nor-this", 127), ("./notes.txt", 126), ("/tmp", 126)] {
+        let ended = run(&mut folder.fil(&["record", "--", command]));
+        assert_eq!(ended.code(), code, "{command}: {ended:#?}");
+        assert_eq!(ended.stderr.lines().count(), 1, "{ended:#?}");
+        assert!(ended.stderr.contains(command), "{ended:#?}");
+        assert_eq!(folder.names(), before);
+        assert_eq!(fs::read_to_string(folder.join("trace.fil")).expect("kept"), "an older trace");
+    }
+}
+
+#[test]
+fn ctrl_c_reaches_the_job_and_the_trace_is_finished() {
+    let folder = Folder::new();
+    let code = "
+import signal
+held = bytearray(60_000_000)
+try:
+    print('ready', flush=True)
+    while True: signal.pause()
+except KeyboardInterrupt:
+    print('interrupted')
+    raise SystemExit(5)
+";
+    let mut running = Running::start(&mut folder.record_command(&python(), &["-c", code]));
+    assert_eq!(running.line(), "ready");
+    running.signal_group(Signal::INT);
+    let ended = running.end();
+    assert_eq!((ended.code(), &*ended.stdout), (5, "interrupted\n"), "{ended:#?}");
+    assert!(folder.peak().bytes_of("<string>", "<module>") >= 60_000_000);
+}
+
+/// A job that does not handle it dies of it, as without fil.
+#[test]
+fn ctrl_c_ends_a_job_that_does_not_handle_it() {
+    let folder = Folder::new();
+    let code = "
+import signal
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+print('ready', flush=True)
+while True: signal.pause()
+";
+    let mut running = Running::start(&mut folder.record_command(&python(), &["-c", code]));
+    assert_eq!(running.line(), "ready");
+    running.signal_group(Signal::INT);
+    let ended = running.end();
+    assert_eq!(ended.code(), 130, "{ended:#?}");
+    assert!(folder.peak().number("event_count") > 0);
+}
+
+/// A batch system tells the process it started, and not the group, to end.
+#[test]
+fn sigterm_to_fil_reaches_the_job() {
+    let folder = Folder::new();
+    let code = "
+import signal, sys
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(6))
+print('ready', flush=True)
+while True: signal.pause()
+";
+    let mut running = Running::start(&mut folder.record_command(&python(), &["-c", code]));
+    assert_eq!(running.line(), "ready");
+    running.signal(Signal::TERM);
+    let ended = running.end();
+    assert_eq!(ended.code(), 6, "{ended:#?}");
+}
+
+#[test]
+fn an_older_trace_is_kept_under_another_name() {
+    let folder = Folder::new();
+    folder.record_code(&python(), "first = bytearray(33_000_000)").success();
+    let first = fs::read(folder.join("trace.fil")).expect("recorded");
+    folder.record_code(&python(), "second = bytearray(44_000_000)").success();
+    assert_eq!(folder.names(), ["trace.fil", "trace.fil.old"]);
+    assert!(fs::read(folder.join("trace.fil.old")).expect("kept") == first);
+    assert!(folder.peak().number("peak_bytes") > 44_000_000);
+}
+
+#[test]
+fn a_trace_goes_where_it_is_told() {
+    let folder = Folder::new();
+    fs::create_dir(folder.join("results")).expect("created");
+    let mut command = folder.fil(&["record", "-o", "results/night run.fil", "--"]);
+    run(command.arg(python()).args(["-c", "import os; os.chdir('/')"])).success();
+    assert_eq!(folder.names(), ["results"]);
+    let table = folder.analyze(&["results/night run.fil", "--peak"]);
+    assert!(!table.is_empty());
+}
+
+/// One file is the installation.
+#[test]
+fn a_fil_copied_alone_into_an_empty_folder_works() {
+    let installed = Folder::new();
+    let fil = installed.join("fil");
+    fs::copy(FIL, &fil).expect("copied");
+    for python in pythons() {
+        let folder = Folder::new();
+        let code = "def hold(): return bytearray(40_000_000)\nheld = hold()";
+        let in_bare_environment = |arguments: &[&str]| {
+            let mut command = Command::new(&fil);
+            command.env_clear().env("PATH", "").current_dir(folder.path()).args(arguments);
+            run(&mut command)
+        };
+        in_bare_environment(&["record", "--", python.path.to_str().expect("UTF-8"), "-c", code]).success();
+        let peak = in_bare_environment(&["analyze", "--peak", "--csv"]).success();
+        assert!(peak.stdout.contains("hold"), "{peak:#?}");
+        assert_eq!(installed.names(), ["fil"]);
+        assert_eq!(folder.names(), ["trace.fil"]);
+    }
+}
+
+#[test]
+fn nothing_traces_the_jobs_calls() {
+    let folder = Folder::new();
+    let program = testdata("fib.py");
+    let ended = run(&mut folder.record_command(&python(), &[program.to_str().expect("UTF-8"), "22"])).success();
+    assert_eq!(ended.stdout, "17711\ntrace function: None profile function: None\n");
+}
+
+#[test]
+fn the_environment_is_passed_on() {
+    let folder = Folder::new();
+    let code = "import os; print(os.environ['MY_SETTING'], os.getcwd(), os.environ.get('PYTHONMALLOC'))";
+    let mut command = folder.record_command(&python(), &["-c", code]);
+    let ended = run(command.env("MY_SETTING", "17")).success();
+    let here = folder.path().canonicalize().expect("is there");
+    assert_eq!(ended.stdout, format!("17 {} None\n", here.display()));
+}
+
+/// Python's other allocators are installed after the recorder's hooks, and must be hooked again.
+#[test]
+fn other_allocators_of_python_are_recorded_too() {
+    for setting in ["malloc", "debug", "pymalloc_debug", "malloc_debug"] {
+        let folder = Folder::new();
+        let code = "def hold(): return [str(number) * 3 for number in range(300_000)]\nheld = hold()";
+        let mut command = folder.record_command(&python(), &["-c", code]);
+        run(command.env("PYTHONMALLOC", setting)).success();
+        let sites = folder.peak().call_sites();
+        let held: u64 = sites.iter().filter(|site| site.is_in("<string>")).map(|site| site.live_bytes).sum();
+        assert!(held > 20_000_000, "PYTHONMALLOC={setting}: {held} bytes");
+    }
+}
+
+/// Descriptors, folder and time limits are the job's to change.
+#[test]
+fn a_job_that_closes_every_descriptor_is_recorded() {
+    let folder = Folder::new();
+    let code = "
+import os
+os.chdir('/')
+os.closerange(3, 4096)
+def hold(): return [bytearray(1000) for _ in range(100_000)]
+held = hold()
+print('done')
+";
+    let ended = folder.record_code(&python(), code).success();
+    assert_eq!(ended.stdout, "done\n");
+    let sites = folder.peak().call_sites();
+    let held: u64 = sites.iter().filter(|site| site.is_in("<string>")).map(|site| site.live_bytes).sum();
+    assert!(held >= 100_000 * 1057, "{held} bytes");
+}
+
+/// Another user's job, in a folder that only this user may write to, is no reason to fail.
+#[test]
+fn the_trace_belongs_to_who_recorded_it() {
+    let folder = Folder::new();
+    folder.record_code(&python(), "pass").success();
+    let mode = fs::metadata(folder.join("trace.fil")).expect("recorded").permissions().mode();
+    assert_eq!(mode & 0o600, 0o600);
+    assert_eq!(mode & 0o111, 0, "a trace is no program");
+}

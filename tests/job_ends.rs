@@ -1,0 +1,170 @@
+//! However a job ends, what it did up to that instant is in the trace, and in the right order.
+
+#![allow(clippy::expect_used, reason = "a test may stop at what cannot happen")]
+
+mod support;
+
+use std::path::Path;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use serde_json::Value;
+use support::{Folder, Peak, Running, line_of, list, number, python, pythons, run, testdata};
+
+/// A bytearray of this many bytes: a zero at its end and the object.
+fn bytearray(bytes: u64) -> u64 {
+    bytes + 1 + 56
+}
+
+fn start_killed(folder: &Folder, python: &Path) -> (Running, Pid) {
+    let mut running = Running::start(folder.record_command(python, &[]).arg(testdata("killed.py")));
+    let ready = running.line();
+    let pid = ready.strip_prefix("ready ").and_then(|pid| pid.parse().ok()).expect("says its process id");
+    (running, Pid::from_raw(pid).expect("not 0"))
+}
+
+fn assert_killed_is_found(peak: &Peak) {
+    assert_eq!(peak.bytes_of("killed.py", "make_first"), bytearray(100 << 20));
+    assert_eq!(peak.bytes_of("killed.py", "make_second"), bytearray(50 << 20));
+    assert!(peak.number("end_bytes") > bytearray(100 << 20) + bytearray(50 << 20), "it died holding both");
+}
+
+#[test]
+fn a_job_that_is_killed_in_the_middle_shows_its_memory_at_that_moment() {
+    for python in pythons() {
+        let folder = Folder::new();
+        let (running, job) = start_killed(&folder, &python.path);
+        rustix::process::kill_process(job, Signal::KILL).expect("it runs");
+        let ended = running.end();
+        assert_eq!(ended.code(), 137, "{ended:#?}");
+        assert!(ended.fil_lines()[0].contains("SIGKILL"), "{ended:#?}");
+        assert_killed_is_found(&folder.peak());
+        assert_eq!(folder.names(), ["trace.fil"], "nothing is left beside the trace");
+    }
+}
+
+/// As when a machine runs out of memory in earnest: fil dies first, the job goes on and dies too.
+#[test]
+fn a_job_and_its_fil_that_are_both_killed_lose_nothing() {
+    let folder = Folder::new();
+    let (running, job) = start_killed(&folder, &python());
+    let job = pidfd_open(job, PidfdFlags::empty()).expect("it runs");
+    running.signal(Signal::KILL);
+    pidfd_send_signal(&job, Signal::KILL).expect("it runs still, though its parent may be gone");
+    poll(&mut [PollFd::new(&job, PollFlags::IN)], None).expect("waits for its end");
+    running.end();
+    assert_killed_is_found(&folder.peak());
+    // The first analysis has put all into the trace; the second one says the same.
+    assert_killed_is_found(&folder.peak());
+}
+
+#[test]
+fn blocks_freed_by_another_thread_are_gone() {
+    for python in pythons() {
+        let folder = Folder::new();
+        let ended = folder.record_testdata(&python.path, "two_threads.py");
+        let expected: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+        let peak = folder.peak();
+        for function in ["make_bytearray", "make_small", "make_c_block"] {
+            let alive = peak.bytes_of("two_threads.py", function);
+            assert_eq!(alive, number(&expected, function), "{function} on {}", python.name);
+        }
+        let ballast = peak.bytes_at("two_threads.py", line_of("two_threads.py", "ballast ="));
+        assert_eq!(ballast, number(&expected, "main"), "{}", python.name);
+    }
+}
+
+/// A child counts what it allocates itself, and what it frees of its parent's is not its to free.
+#[test]
+fn a_forked_child_and_a_subprocess_are_recorded() {
+    for python in pythons() {
+        let folder = Folder::new();
+        let ended = folder.record_testdata(&python.path, "forks.py");
+        assert_eq!(ended.stdout, "child 7\nsubprocess 20971520\n");
+        assert!(ended.stderr.contains("3 processes"), "{ended:#?}");
+        let peak = folder.peak();
+        assert_eq!(peak.bytes_of("forks.py", "in_parent"), bytearray(60 << 20), "{}", python.name);
+        assert_eq!(peak.bytes_of("forks.py", "in_child"), bytearray(50 << 20), "{}", python.name);
+        let live: Vec<u64> =
+            list(peak.value(), "processes").iter().map(|process| number(process, "live_bytes")).collect();
+        assert_eq!(live.iter().filter(|&&bytes| bytes >= 50 << 20).count(), 2, "both at one instant: {live:?}");
+    }
+}
+
+#[test]
+fn every_way_to_end_keeps_the_peak() {
+    for (name, last_line, code) in [
+        ("falling off the end", "", 0),
+        ("sys.exit", "import sys; sys.exit(3)", 3),
+        ("an exception", "raise ValueError('no')", 1),
+        ("os._exit", "import os; os._exit(4)", 4),
+        ("os.abort", "import os; os.abort()", 134),
+        ("a segmentation fault", "import ctypes; ctypes.string_at(8)", 139),
+        ("another program in its place", "import os, sys; os.execv('/bin/sh', ['sh', '-c', 'exit 5'])", 5),
+    ] {
+        let folder = Folder::new();
+        let program = format!("def hold():\n    return bytearray(70_000_000)\nheld = hold()\n{last_line}\n");
+        let ended = folder.record_code(&python(), &program);
+        assert_eq!(ended.code(), code, "{name}: {ended:#?}");
+        assert_eq!(folder.peak().bytes_of("<string>", "hold"), bytearray(70_000_000), "{name}");
+        assert_eq!(folder.names(), ["trace.fil"], "{name}");
+    }
+}
+
+/// exec(2) keeps the process id: what ran before and after are two programs all the same.
+#[test]
+fn a_python_that_becomes_another_python_is_recorded_twice() {
+    let folder = Folder::new();
+    let code = "
+import os, sys
+def first(): return bytearray(90_000_000)
+held = first()
+code = 'def second(): return bytearray(30_000_000)\\nheld = second()'
+os.execv(sys.executable, [sys.executable, '-c', code])
+";
+    let ended = folder.record_code(&python(), code).success();
+    assert!(ended.stderr.contains("2 processes"), "{ended:#?}");
+    let peak = folder.peak();
+    assert_eq!(peak.bytes_of("<string>", "first"), bytearray(90_000_000));
+    assert_eq!(peak.bytes_of("<string>", "second"), 0, "the memory of the first was gone by then");
+}
+
+/// Threads that end, and threads that are still at work when the job ends.
+#[test]
+fn what_threads_hold_is_counted_at_their_stacks() {
+    let folder = Folder::new();
+    let code = "
+import threading
+started, never = threading.Event(), threading.Event()
+held = [None]
+def ended(): held[0] = bytearray(41_000_000)
+def still_running():
+    block = bytearray(42_000_000)
+    started.set()
+    never.wait()
+thread = threading.Thread(target=ended, name='short'); thread.start(); thread.join()
+threading.Thread(target=still_running, name='long', daemon=True).start()
+started.wait()
+ballast = bytearray(200_000_000)
+";
+    folder.record_code(&python(), code).success();
+    let peak = folder.peak();
+    assert_eq!(peak.bytes_of("<string>", "ended"), bytearray(41_000_000));
+    assert_eq!(peak.bytes_of("<string>", "still_running"), bytearray(42_000_000));
+    let stacks = peak.stacks();
+    let of_thread = stacks.iter().find(|(_, frames)| frames.iter().any(|frame| frame.0 == "ended")).expect("a stack");
+    let functions: Vec<&str> = of_thread.1.iter().map(|frame| &*frame.0).collect();
+    assert_eq!(functions, ["Thread._bootstrap", "Thread._bootstrap_inner", "Thread.run", "ended"]);
+}
+
+/// The trace grows while the job runs; another `fil analyze` may look at it at any time.
+#[test]
+fn a_trace_can_be_read_while_its_job_runs() {
+    let folder = Folder::new();
+    let (running, job) = start_killed(&folder, &python());
+    let ended = run(&mut folder.fil(&["analyze", "--peak", "--json"]));
+    assert!(ended.status.success() || ended.code() == 2, "{ended:#?}");
+    rustix::process::kill_process(job, Signal::KILL).expect("it runs");
+    running.end();
+    assert_killed_is_found(&folder.peak());
+}

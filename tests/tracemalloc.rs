@@ -1,0 +1,51 @@
+//! fil and CPython's own tracemalloc, asked for the same moment of the same program, agree per line.
+
+#![allow(clippy::expect_used, reason = "a test may stop at what cannot happen")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use serde_json::Value;
+use support::{Folder, Python, line_of, number, pythons, run, testdata};
+
+/// Bytes and blocks of each line of testdata/lists.py.
+type Lines = BTreeMap<u64, (u64, u64)>;
+
+fn by_tracemalloc(python: &Python) -> Lines {
+    let ended = run(Command::new(&python.path).arg(testdata("lists.py")).arg("tracemalloc")).success();
+    let snapshot: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    let lines = snapshot.as_object().expect("an object");
+    lines
+        .iter()
+        .map(|(line, of_line)| (line.parse().expect("a number"), (number(of_line, "bytes"), number(of_line, "blocks"))))
+        .collect()
+}
+
+fn by_fil(python: &Python) -> Lines {
+    let folder = Folder::new();
+    folder.record_testdata(&python.path, "lists.py");
+    let mut lines = Lines::new();
+    let runs_before_tracemalloc = ["<module>", "Animal", "Slotted"];
+    for site in folder.peak().call_sites() {
+        if !site.is_in("lists.py") || site.live_bytes == 0 || runs_before_tracemalloc.contains(&&*site.function) {
+            continue;
+        }
+        let (bytes, blocks) = lines.entry(site.line).or_default();
+        *bytes += site.live_bytes;
+        *blocks += site.live_blocks;
+    }
+    lines
+}
+
+#[test]
+fn fil_agrees_with_tracemalloc_on_every_line() {
+    for python in pythons() {
+        let mut expected = by_tracemalloc(&python);
+        // This line runs under tracemalloc only, and is not the program's.
+        expected.remove(&line_of("lists.py", "tracemalloc.take_snapshot()"));
+        assert!(expected.values().map(|(bytes, _)| bytes).sum::<u64>() > 50_000_000, "it sees the large lists");
+        assert_eq!(by_fil(&python), expected, "(bytes, blocks) of each line on {}", python.name);
+    }
+}
