@@ -257,3 +257,28 @@ fn notices_become_one_warning() {
     );
     assert!(trace.complete());
 }
+
+#[test]
+fn a_process_does_not_run_ahead_of_chunks_that_are_not_yet_decoded() {
+    let chunks = |count, first_ns| -> String {
+        (0..count).map(|at| format!("time {}\nalloc 1 50\nfree 1\ncut\n", first_ns + at)).collect()
+    };
+    // Wherever the boundary between two batches is.
+    for before in 0..70 {
+        let peak = peak_of(&format!(
+            "{}
+             time 100
+             alloc 1000 60 stack=2
+             time 1000
+             free 1000
+             time 1001
+             alloc 1000 100 stack=3
+             process 11 start=200
+             {}
+             end",
+            chunks(before, 1),
+            chunks(100, 300)
+        ));
+        assert_eq!((peak.peak_bytes, peak.peak_time_ns), (110, 300), "{before} chunks before");
+    }
+}

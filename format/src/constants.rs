@@ -34,6 +34,10 @@ pub const MAX_EVENT_BYTES: usize = 40;
 /// A name of a function, file or thread is stored up to this many bytes (a path has at most 4096).
 pub const MAX_NAME_BYTES: usize = 8 << 10;
 
+/// A process's command line is stored up to this many bytes, so that it fits into a slot. (The job's
+/// own stands in the file header, whole.)
+pub const MAX_COMMAND_BYTES: usize = 16 << 10;
+
 /// A line table is stored in pieces of at most this many bytes, so that a piece fits into a slot.
 pub const MAX_LINE_TABLE_PIECE: usize = 16 << 10;
 
