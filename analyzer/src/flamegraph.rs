@@ -26,6 +26,10 @@ const WHITE: Color = Color { r: 255, g: 255, b: 255 };
 /// Pixels: the text of 12 and room to tell one line from the next.
 const FRAME_HEIGHT: usize = 19;
 
+/// Calls that hold less than this much of the peak, in percent, are left out: at the image's width
+/// they are below a pixel or two, and the deep stacks of imports make the image many times as tall.
+const MIN_SHARE_PERCENT: f64 = 0.1;
+
 /// The unit by which the sizes in inferno's output are found.
 const UNIT: &str = "bytes";
 
@@ -47,7 +51,7 @@ pub fn write(peak: &Peak, trace: &Trace, mut out: impl Write) -> Result<(), Anal
 fn options(title: String) -> Options<'static> {
     let mut options = Options::default();
     options.title = title;
-    options.subtitle = Some("The wider and the redder a call, the more of the peak it holds. Click to zoom in.".into());
+    options.subtitle = Some("The wider and the redder a call, the more of the peak it holds. Calls below 0.1% are left out. Click to zoom in.".into());
     options.count_name = UNIT.to_owned();
     options.name_type = "Call:".to_owned();
     // Root on top, as in a traceback.
@@ -57,6 +61,7 @@ fn options(title: String) -> Options<'static> {
     options.bgcolors = Some(BackgroundColor::Flat(WHITE));
     options.stroke_color = StrokeColor::Color(WHITE);
     options.frame_height = FRAME_HEIGHT;
+    options.min_width = MIN_SHARE_PERCENT;
     options
 }
 

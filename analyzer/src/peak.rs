@@ -9,10 +9,11 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use serde::Serialize;
 
-use crate::call_site::CallSiteNames;
+use crate::call_site::{CallSiteName, CallSiteNames};
 use crate::call_stack::{CallStack, NodeId};
 use crate::error::AnalyzerError;
 use crate::high_water_mark::{HighWaterMark, SiteMemory};
+use crate::image::{Image, ImageIndex};
 use crate::replay::replay;
 use crate::site::{Category, Site, SiteId};
 use crate::soundness::unreadable_events;
@@ -161,7 +162,7 @@ impl HeldAtPeak {
     }
 
     fn by_process(&self, trace: &Trace) -> Vec<ProcessMemory> {
-        let process = |image: &crate::image::Image| ProcessMemory {
+        let process = |image: &Image| ProcessMemory {
             pid: image.key.pid,
             command: image.definitions.start.command.clone(),
             live_bytes: 0,
@@ -189,14 +190,13 @@ impl HeldAtPeak {
             call_sites[call_site.index()].add(memory);
         }
         let tree = Arc::new(resolver.finish());
-        let stack =
-            |((image, thread, node), memory): ((crate::image::ImageIndex, _, NodeId), SiteMemory)| StackMemory {
-                frames: CallStack::new(Arc::clone(&tree), node),
-                process: trace.images()[image.index()].key.pid,
-                thread: trace.images()[image.index()].thread_name(thread),
-                live_bytes: memory.bytes,
-                live_blocks: memory.blocks,
-            };
+        let stack = |((image, thread, node), memory): ((ImageIndex, _, NodeId), SiteMemory)| StackMemory {
+            frames: CallStack::new(Arc::clone(&tree), node),
+            process: trace.images()[image.index()].key.pid,
+            thread: trace.images()[image.index()].thread_name(thread),
+            live_bytes: memory.bytes,
+            live_blocks: memory.blocks,
+        };
         (largest_call_sites(&names, &call_sites), largest_stacks(stacks.into_iter().map(stack).collect()))
     }
 }
@@ -211,7 +211,7 @@ impl SiteMemory {
 fn largest_call_sites(names: &CallSiteNames, memory: &[SiteMemory]) -> Vec<CallSite> {
     let mut named: Vec<_> = names.names().iter().zip(memory).collect();
     named.sort_by_key(|&(name, memory)| (Reverse(memory.bytes), name));
-    let call_site = |(name, memory): (&crate::call_site::CallSiteName, &SiteMemory)| CallSite {
+    let call_site = |(name, memory): (&CallSiteName, &SiteMemory)| CallSite {
         function: name.function.clone(),
         file: name.file.clone(),
         line: name.line,

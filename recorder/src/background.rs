@@ -1,7 +1,7 @@
 //! The background thread: takes full slots, compresses them, appends them to the trace, and looks
 //! at the process's resident memory in between.
 //!
-//! It starts when there is something to do, with all signals blocked, and its own allocations are
+//! It starts with the first event of a thread, with all signals blocked, and its own allocations are
 //! never recorded. fork stops it first (Python warns of forks with other threads around), and it
 //! starts again on demand. Nothing stops it at exit: what it had not appended is in the spool.
 #![allow(unsafe_code)]

@@ -84,6 +84,8 @@ fn attach() -> *mut ThreadRecorder {
     DefinitionLog::write(&Definition::ThreadStart { thread, kernel_id: kernel_id() as u32, name });
     let recorder = Box::into_raw(Box::new(ThreadRecorder::new(session, thread, slot)));
     thread_words().recorder.set(recorder);
+    // From the first event on: its looks at the resident memory also tell that the process lives.
+    background::ensure_running(session);
     wish_for_end(DESTRUCTOR_ROUNDS - 1);
     recorder
 }
