@@ -3,10 +3,15 @@
 //!
 //! Invariant: every chunk in the index has a checksum that fits its bytes. A chunk that does not
 //! costs only itself: its length is not believed either, so chunks are looked for inside it.
+//!
+//! A process that is killed while it appends a chunk leaves a torn one. The whole chunk is appended
+//! from its spool afterwards, so a torn chunk that is there again is no damage.
 
 use std::ops::Range;
 
-use format::{ChunkHeader, constants::CHUNK_MAGIC};
+use format::constants::CHUNK_MAGIC;
+use format::{ChunkHeader, ChunkKind, ProcessKey, ThreadNumber};
+use hashbrown::HashSet;
 use rayon::prelude::*;
 
 /// Behind damage, candidates longer than this are not believed: known kinds are shorter, and a file
@@ -72,24 +77,44 @@ impl ChunkIndex {
         index
     }
 
-    /// What lies between sound chunks is damage; so is what lies behind the last one, unless it is
-    /// the beginning of a chunk.
+    /// What lies between sound chunks is damage, unless it is a torn chunk that is there again; so is
+    /// what lies behind the last one, unless it is the beginning of a chunk.
     fn note_gaps(&mut self, trace: &[u8], start: usize) {
+        let mut gaps = Vec::new();
         let mut end = start;
         for place in &self.chunks {
-            self.damaged_stretches += u64::from(place.offset > end);
-            self.damaged_bytes += place.offset.saturating_sub(end) as u64;
+            if place.offset > end {
+                gaps.push(end..place.offset);
+            }
             end = place.range().end.max(end);
         }
         let rest = &trace[end..];
         let begins_a_chunk = rest.starts_with(&CHUNK_MAGIC) || CHUNK_MAGIC.starts_with(rest);
         if !rest.is_empty() && begins_a_chunk && ChunkPlace::at(trace, end).is_none() {
             self.cut_short_at = Some(end);
-        } else {
-            self.damaged_stretches += u64::from(!rest.is_empty());
-            self.damaged_bytes += rest.len() as u64;
+        } else if !rest.is_empty() {
+            gaps.push(end..trace.len());
         }
+        if !gaps.is_empty() {
+            let whole: HashSet<Identity> = self.chunks.iter().map(|place| identity(&place.header)).collect();
+            gaps.retain(|gap| !is_torn_twin(&trace[gap.clone()], &whole));
+        }
+        self.damaged_stretches = gaps.len() as u64;
+        self.damaged_bytes = gaps.iter().map(|gap| gap.len() as u64).sum();
     }
+}
+
+/// What makes two chunks the same one, written twice.
+type Identity = (ChunkKind, ProcessKey, ThreadNumber, u64);
+
+fn identity(header: &ChunkHeader) -> Identity {
+    (header.kind, header.process, header.thread, header.chunk_number)
+}
+
+/// Whether the bytes are the beginning of a chunk, cut short, that is also there whole.
+fn is_torn_twin(gap: &[u8], whole: &HashSet<Identity>) -> bool {
+    let header = ChunkHeader::decode(gap);
+    header.is_ok_and(|header| header.total_bytes() > gap.len() && whole.contains(&identity(&header)))
 }
 
 /// Headers that look right, from the beginning of each to the end of the one before it. What comes

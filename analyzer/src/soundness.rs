@@ -15,6 +15,8 @@ use crate::sources::Sources;
 pub(crate) struct Soundness {
     /// The recording ended in order and nothing is damaged or lost.
     pub(crate) complete: bool,
+    /// Bytes of the trace are damaged or missing.
+    pub(crate) damaged: bool,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -33,17 +35,16 @@ impl Soundness {
         }));
         losses.extend(missing(catalogue));
         losses.extend(unreadable(images, sources));
-        losses.extend(match end {
-            Some(end) => lost_events(images, end),
-            None => Some(NO_END.to_owned()),
-        });
+        losses.extend(end.and_then(|end| lost_events(images, end)));
+        let damaged = !losses.is_empty();
+        losses.extend(end.is_none().then(|| NO_END.to_owned()));
         let complete = losses.is_empty();
         let mut warnings = losses;
         if images.is_empty() {
             warnings.push(NOTHING_RECORDED.to_owned());
         }
         warnings.extend(notices(images));
-        Soundness { complete, warnings }
+        Soundness { complete, damaged, warnings }
     }
 }
 

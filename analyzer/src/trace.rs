@@ -100,6 +100,12 @@ impl Trace {
         self.soundness.complete
     }
 
+    /// Whether bytes of the trace are damaged or missing, so that answers are without what stood
+    /// there. A recording that was cut off is not damaged, only not complete.
+    pub fn damaged(&self) -> bool {
+        self.soundness.damaged
+    }
+
     /// What a reader of the answers must know, one sentence each.
     pub fn warnings(&self) -> &[String] {
         &self.soundness.warnings

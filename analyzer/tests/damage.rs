@@ -103,6 +103,22 @@ fn a_chunk_that_is_there_twice_counts_once() {
     assert!(twice.complete, "{:?}", twice.warnings);
 }
 
+/// What a process leaves that is killed while it appends a chunk; the chunk comes again from its spool.
+#[test]
+fn a_torn_chunk_that_is_there_again_is_no_damage() {
+    let bytes = trace_bytes(STORY);
+    let offsets = chunk_offsets(&bytes);
+    for (torn, next) in offsets[1..].iter().zip(&offsets[2..]) {
+        let beginning = &bytes[*torn..next - 1];
+        let with_torn = [&bytes[..*torn], beginning, &bytes[*torn..]].concat();
+        let trace = Trace::from_bytes("torn.fil".into(), with_torn.clone()).unwrap();
+        assert!(trace.complete() && !trace.damaged(), "{:?}", trace.warnings());
+        assert_eq!(questions(with_torn).unwrap(), questions(bytes.clone()).unwrap());
+        let lost = [&bytes[..*torn], beginning, &bytes[*next..]].concat();
+        assert!(Trace::from_bytes("lost.fil".into(), lost).unwrap().damaged());
+    }
+}
+
 #[test]
 fn of_two_versions_of_a_chunk_the_longer_one_counts() {
     let short = trace_bytes("process 10\nalloc 1000 5");

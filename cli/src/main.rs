@@ -30,7 +30,7 @@ const DEFAULT_TRACE: &str = "trace.fil";
 fn main() -> ExitCode {
     let result = Arguments::read().map_err(CliError::from).and_then(|arguments| match arguments.action {
         Action::Record(arguments) => record::record(&arguments),
-        Action::Analyze(arguments) => analyze::analyze(&arguments).map(|()| 0),
+        Action::Analyze(arguments) => analyze::analyze(&arguments),
         Action::Run(arguments) => run::run(&arguments),
     });
     ExitCode::from(result.unwrap_or_else(|error| error.tell()))

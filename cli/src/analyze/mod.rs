@@ -1,6 +1,7 @@
 //! `fil analyze`: asks the analyzer and renders its answers.
 //!
-//! stdout carries only the answer. Warnings, and where a file was written, go to stderr.
+//! stdout carries only the answer. Warnings, and where a file was written, go to stderr. A damaged
+//! trace gives the answer that is left and the exit code of a failure.
 
 pub(crate) mod flamegraph_file;
 mod open;
@@ -17,13 +18,13 @@ use analyzer::{AnalyzerError, Peak, TimelineOptions, Trace, tables};
 use serde::Serialize;
 
 use crate::arguments::{AnalyzeArguments, TimelineRows};
-use crate::error::CliError;
+use crate::error::{CliError, FAILED};
 
 pub(crate) use open::open;
 pub(crate) use screen::Screen;
 
-/// Answers one question about one trace.
-pub(crate) fn analyze(arguments: &AnalyzeArguments) -> Result<(), CliError> {
+/// Answers one question about one trace. Returns the exit code.
+pub(crate) fn analyze(arguments: &AnalyzeArguments) -> Result<u8, CliError> {
     let has_view = arguments.peak || arguments.timeline || arguments.flamegraph.is_some();
     if (arguments.json || arguments.csv) && !has_view {
         return Err(CliError::Usage("--json and --csv need a question: add --peak or --timeline".to_owned()));
@@ -42,7 +43,8 @@ pub(crate) fn analyze(arguments: &AnalyzeArguments) -> Result<(), CliError> {
     } else {
         summary::write(&arguments.trace, &trace, &screen, &mut out)?;
     }
-    Ok(out.flush()?)
+    out.flush()?;
+    Ok(if trace.damaged() { FAILED } else { 0 })
 }
 
 fn write_peak(
