@@ -2,8 +2,8 @@
 //! at the process's resident memory in between.
 //!
 //! It starts with the first event of a thread, with all signals blocked, and its own allocations are
-//! never recorded. fork stops it first (Python warns of forks with other threads around), and it
-//! starts again on demand. Nothing stops it at exit: what it had not appended is in the spool.
+//! never recorded. fork stops it first (Python warns of forks with other threads around); the parent
+//! starts it again at once, the child with its first event. Nothing stops it at exit: what it had not appended is in the spool.
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
@@ -20,7 +20,9 @@ use crate::definitions::DefinitionLog;
 use crate::guard::{self, Guard};
 use crate::session::{FullSlot, Session};
 
-/// zstd's level: each one further costs half as much time again for a few percent (docs/OVERHEAD.md).
+/// zstd's level. Measured on 18 million events of dicts and strings and 12 million of json: level 1
+/// 0.19 and 0.27 bytes an event for 3 to 4 ns; level -1 a tenth more bytes for 0.5 to 1 ns less;
+/// level 3 up to 7% fewer bytes for the same to 10% more time.
 const COMPRESSION_LEVEL: i32 = 1;
 /// Time between two looks at the resident memory: reading it takes a few microseconds.
 const RESIDENT_MEMORY_INTERVAL: Duration = Duration::from_millis(20);
@@ -34,17 +36,16 @@ static STATE: AtomicU8 = AtomicU8::new(STOPPED);
 static STOP_ASKED: AtomicBool = AtomicBool::new(false);
 static THREAD: AtomicU64 = AtomicU64::new(0);
 
-/// Starts the thread if it does not run.
-pub(crate) fn ensure_running(session: &'static Session) {
-    if STATE.load(Ordering::Acquire) == RUNNING {
-        return;
+/// Starts the thread if it does not run. `false`: it cannot be started.
+pub(crate) fn ensure_running(session: &'static Session) -> bool {
+    if STATE.load(Ordering::Acquire) == RUNNING || STATE.swap(RUNNING, Ordering::AcqRel) == RUNNING {
+        return true;
     }
-    if STATE.swap(RUNNING, Ordering::AcqRel) == RUNNING {
-        return;
-    }
-    if !start(session) {
+    let started = start(session);
+    if !started {
         STATE.store(STOPPED, Ordering::Release);
     }
+    started
 }
 
 fn start(session: &'static Session) -> bool {

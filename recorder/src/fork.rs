@@ -50,8 +50,8 @@ extern "C" fn after_in_parent() {
     let forking = FORKING.get();
     if let Some(session) = Session::current() {
         let_go(session);
-        if forking.background_ran {
-            background::ensure_running(session);
+        if forking.background_ran && !background::ensure_running(session) {
+            background::give_up("no thread could be started for the recorder after a fork");
         }
     }
     thread_words().activity.set(forking.activity);

@@ -8,27 +8,27 @@ use format::{Definition, ProcessKey};
 
 use crate::definitions::DefinitionLog;
 use crate::session::{Configuration, Session};
-use crate::{fork, guard, hooks, python, threads};
+use crate::{guard, hooks, python, threads};
 
 /// Starts recording if this process is to be recorded: if it runs Python, or is the command itself.
-/// A failure leaves the job as it would be without fil.
-pub(crate) fn start(arguments: &[&CStr]) {
-    let Some(configuration) = Configuration::from_environment() else { return };
+/// A failure leaves the job as it would be without fil. Says whether recording has started.
+pub(crate) fn start(arguments: &[&CStr]) -> bool {
+    let Some(configuration) = Configuration::from_environment() else { return false };
     let python_version = python::version_text();
     if python_version.is_none() && !configuration.is_command_itself() {
-        return;
+        return false;
     }
     if Session::start(configuration).is_err() {
-        return;
+        return false;
     }
     introduce(arguments, None);
     threads::prepare();
-    fork::prepare();
     if let Some(version) = python_version {
         python::prepare(version);
         hooks::python::install();
     }
     guard::switch_on();
+    true
 }
 
 /// Starts recording in the child after a fork, whose parent recorded. Copies of a process without

@@ -19,10 +19,10 @@ use format::{ChunkHeader, ChunkKind, ProcessKey, ThreadNumber};
 
 use crate::clock::now_ns;
 use crate::doorbell::Doorbell;
+use crate::guard;
 use crate::lock::Lock;
 use crate::spool::{Slot, Spool};
 use crate::trace_file::TraceFile;
-use crate::{background, guard};
 
 /// How long a job's thread sleeps at most before it looks again for a free slot.
 const SLOT_WAIT: Duration = Duration::from_millis(5);
@@ -85,7 +85,7 @@ impl Session {
     }
 
     /// A slot for the chunk after a full one. The job waits here if the background thread is behind.
-    pub(crate) fn next_slot(&'static self) -> Option<Slot> {
+    pub(crate) fn next_slot(&self) -> Option<Slot> {
         loop {
             let seen = self.slot_freed.rings();
             if let Some(slot) = self.spool.take() {
@@ -94,16 +94,14 @@ impl Session {
             if !guard::is_on() {
                 return None;
             }
-            background::ensure_running(self);
             self.slot_freed.wait(seen, SLOT_WAIT);
         }
     }
 
     /// Hands a slot to the background thread.
-    pub(crate) fn hand_over(&'static self, slot: Slot, length: usize, header: ChunkHeader) {
+    pub(crate) fn hand_over(&self, slot: Slot, length: usize, header: ChunkHeader) {
         // Fails only without a receiver, and that stands beside the sender.
         let _ = self.queue.0.send(FullSlot { slot, length, header });
-        background::ensure_running(self);
         self.work.ring();
     }
 

@@ -4,7 +4,7 @@
 use std::ffi::{CStr, c_char, c_int};
 
 use crate::guard::Guard;
-use crate::{process, real};
+use crate::{fork, process, real};
 
 #[cfg(not(test))]
 #[used]
@@ -23,5 +23,7 @@ extern "C" fn on_load(count: c_int, arguments: *const *const c_char, _environmen
         .take_while(|argument| !argument.is_null())
         .map(|argument| unsafe { CStr::from_ptr(argument) })
         .collect();
-    process::start(&arguments);
+    if process::start(&arguments) {
+        fork::prepare();
+    }
 }

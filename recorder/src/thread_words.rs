@@ -32,8 +32,8 @@ global_asm!(
 pub(crate) struct ThreadWords {
     /// What this thread is doing; see `guard.rs`.
     pub(crate) activity: Cell<u64>,
-    /// This thread's recorder, null until its first event.
-    pub(crate) recorder: Cell<*mut crate::thread_recorder::ThreadRecorder>,
+    /// This thread's recorder, null until its first event; only `threads.rs` knows its type.
+    pub(crate) recorder: Cell<*mut ()>,
 }
 
 const _: () = assert!(size_of::<ThreadWords>() == 16);

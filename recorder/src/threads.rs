@@ -43,7 +43,7 @@ unsafe impl Send for EndedThread {}
 /// no one else on this thread uses the recorder.
 #[inline(always)]
 pub(crate) fn with_recorder(_guard: &Guard, f: impl FnOnce(&mut ThreadRecorder)) {
-    let mut recorder = thread_words().recorder.get();
+    let mut recorder: *mut ThreadRecorder = thread_words().recorder.get().cast();
     if recorder.is_null() {
         recorder = attach();
         if recorder.is_null() {
@@ -70,6 +70,12 @@ fn attach() -> *mut ThreadRecorder {
     let _errno = ErrnoKept::new();
     finish_ended();
     let Some(session) = Session::current() else { return null_mut() };
+    // From the first event on: someone must empty the slots, and the looks at the resident memory
+    // also tell that the process lives.
+    if !background::ensure_running(session) {
+        background::give_up("no thread could be started for the recorder");
+        return null_mut();
+    }
     let thread = ThreadNumber(NEXT_THREAD.fetch_add(1, Ordering::Relaxed));
     let Some(slot) = session.spool.take_beyond_comfort().filter(|_| thread.0 < MAX_THREADS) else {
         background::give_up("there are more threads than the spool has room for");
@@ -83,9 +89,7 @@ fn attach() -> *mut ThreadRecorder {
     let name = if *name == *session.process_name { "" } else { &name };
     DefinitionLog::write(&Definition::ThreadStart { thread, kernel_id: kernel_id() as u32, name });
     let recorder = Box::into_raw(Box::new(ThreadRecorder::new(session, thread, slot)));
-    thread_words().recorder.set(recorder);
-    // From the first event on: its looks at the resident memory also tell that the process lives.
-    background::ensure_running(session);
+    thread_words().recorder.set(recorder.cast());
     wish_for_end(DESTRUCTOR_ROUNDS - 1);
     recorder
 }
@@ -93,7 +97,7 @@ fn attach() -> *mut ThreadRecorder {
 /// The child after a fork begins anew: its one thread has no recorder, and the parent's threads are
 /// not its own.
 pub(crate) fn restart_in_child() {
-    let recorder = thread_words().recorder.replace(null_mut());
+    let recorder: *mut ThreadRecorder = thread_words().recorder.replace(null_mut()).cast();
     if !recorder.is_null() {
         // The slot in it stays the parent's: dropping a recorder without finishing it does nothing.
         // SAFETY: from a box of attach(), on this thread, and its word is null from here on.
@@ -130,7 +134,7 @@ extern "C" fn on_thread_end(rounds_and_one: *mut c_void) {
         wish_for_end(rounds - 1);
         return;
     }
-    let recorder = thread_words().recorder.get();
+    let recorder: *mut ThreadRecorder = thread_words().recorder.get().cast();
     if !recorder.is_null() {
         ENDED.lock().push(EndedThread { kernel_id: kernel_id(), recorder });
     }
