@@ -56,11 +56,14 @@ fn a_command_that_cannot_be_run_leaves_all_as_it_was() {
     }
 }
 
+/// The jobs of these tests say what SIGINT does to them: where tests run in the background it may be
+/// ignored from the start, and then Python leaves it so.
 #[test]
 fn ctrl_c_reaches_the_job_and_the_trace_is_finished() {
     let folder = Folder::new();
     let code = "
 import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
 held = bytearray(60_000_000)
 try:
     print('ready', flush=True)
