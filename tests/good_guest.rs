@@ -191,6 +191,20 @@ fn other_allocators_of_python_are_recorded_too() {
     }
 }
 
+/// tracemalloc holds a lock while it allocates for itself: fil must not come back to it there.
+#[test]
+fn a_job_under_tracemalloc_is_recorded() {
+    for verify in ["0", "1"] {
+        let folder = Folder::new();
+        let code = "def hold(): return [str(number) for number in range(100_000)]\nheld = hold()\nprint('done')";
+        let mut command = folder.record_command(&python(), &["-X", "tracemalloc=5", "-c", code]);
+        let ended = run(command.env("FIL_VERIFY_STACKS", verify)).success();
+        assert_eq!(ended.stdout, "done\n", "{ended:#?}");
+        let held = folder.peak().bytes_of("<string>", "hold.<locals>.<listcomp>");
+        assert!(held > 5_000_000, "{held} bytes");
+    }
+}
+
 /// Descriptors, folder and time limits are the job's to change.
 #[test]
 fn a_job_that_closes_every_descriptor_is_recorded() {

@@ -1,4 +1,4 @@
-//! Numbers the way people read them. Sizes are the analyzer's: see [`analyzer::human_bytes`].
+//! Numbers the way people read them. Sizes are the analyzer's: see [`analyzer::bytes::human_bytes`].
 
 /// A count with its thousands set apart: `1,234,567`.
 pub(crate) fn count(number: u64) -> String {

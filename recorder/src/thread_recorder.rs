@@ -54,7 +54,7 @@ impl ThreadRecorder {
     /// A block came to life.
     #[inline(always)]
     pub(crate) fn alloc(&mut self, domain: Domain, address: usize, size: usize) {
-        let stack = self.stack_cache.current_stack();
+        let stack = self.stack_cache.current_stack(domain == Domain::Python);
         if size as u64 >= TIME_STAMP_SIZE {
             self.until_time_stamp = 1;
         }
@@ -76,7 +76,7 @@ impl ThreadRecorder {
     /// A range was mapped.
     #[inline(never)]
     pub(crate) fn map(&mut self, kind: MappingKind, address: usize, length: usize) {
-        let stack = self.stack_cache.current_stack();
+        let stack = self.stack_cache.current_stack(false);
         self.until_time_stamp = 1;
         self.event(|encoder, out, at| encoder.map(out, at, kind, address as u64, length as u64, stack));
     }

@@ -5,7 +5,9 @@
 //! checked, and a difference aborts the job: that is for tests.
 //!
 //! The API makes frame objects, so it allocates. Those allocations are not recorded (the caller is
-//! inside a hook), and garbage collection, which runs Python code, is switched off meanwhile.
+//! inside a hook), and garbage collection, which runs Python code, is switched off meanwhile. It is
+//! asked only inside a call of Python's allocator: a call of malloc may come from one who holds a
+//! lock that those allocations need (tracemalloc does, for its tables).
 #![allow(unsafe_code)]
 
 use std::ffi::{c_int, c_void};
@@ -65,7 +67,7 @@ pub(super) fn prepare() {
     let _ = VERIFYING.set(std::env::var_os("FIL_VERIFY_STACKS").is_some_and(|value| value == "1"));
 }
 
-/// Compares the stack that was just walked, if this thread holds the GIL and checks are left.
+/// Compares the stack that was just walked inside a call of Python's allocator, if checks are left.
 #[cold]
 #[inline(never)]
 pub(super) fn check(python: &Python, thread_state: *const u8, walked: &StackCache) {

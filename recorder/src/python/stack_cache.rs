@@ -44,14 +44,15 @@ pub(crate) struct StackCache {
     fresh: Vec<FrameState>,
     /// `CODE_DEATHS` when the entries were made.
     code_deaths: u64,
-    /// Whether the last update met a stack that was not known.
+    /// Whether a stack that was not known has come since the last check.
     has_new: bool,
 }
 
 impl StackCache {
-    /// The calling thread's stack.
+    /// The calling thread's stack. `in_python_allocator`: Python's allocator was called, so this
+    /// thread holds the GIL and Python's API may be asked whether the stack is right.
     #[inline]
-    pub(crate) fn current_stack(&mut self) -> StackId {
+    pub(crate) fn current_stack(&mut self, in_python_allocator: bool) -> StackId {
         let Some(python) = python() else { return StackId::EMPTY };
         let thread_state = python.thread_states.of_this_thread();
         if thread_state.is_null() {
@@ -64,7 +65,7 @@ impl StackCache {
         }
         let innermost = Frame::innermost(thread_state, python.layout);
         self.update(innermost, python.layout);
-        if self.has_new || self_check::verifying() {
+        if in_python_allocator && (self.has_new || self_check::verifying()) {
             self.has_new = false;
             self_check::check(python, thread_state, self);
         }
