@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use rustix::process::Signal;
-use support::{FIL, Folder, Running, python, pythons, run, run_with_input, testdata};
+use support::{Folder, Running, copy_fil, python, pythons, run, run_with_input, testdata};
 
 #[test]
 fn input_and_output_go_through_untouched() {
@@ -142,7 +142,7 @@ fn a_trace_goes_where_it_is_told() {
 fn a_fil_copied_alone_into_an_empty_folder_works() {
     let installed = Folder::new();
     let fil = installed.join("fil");
-    fs::copy(FIL, &fil).expect("copied");
+    copy_fil(&fil);
     for python in pythons() {
         let folder = Folder::new();
         let code = "def hold(): return bytearray(40_000_000)\nheld = hold()";

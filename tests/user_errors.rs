@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use support::{FIL, Folder, python, run, unsupported_python};
+use support::{FIL, Folder, copy_fil, python, run, unsupported_python};
 
 /// A folder with a trace of a job that holds 60 MB in the end.
 fn recorded() -> Folder {
@@ -131,7 +131,7 @@ fn a_folder_that_cannot_be_written_to() {
     // Root may write anywhere, so this is done as nobody, who must be able to reach `fil`.
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("ours");
     let fil = folder.join("fil");
-    fs::copy(FIL, &fil).expect("copied");
+    copy_fil(&fil);
     let locked = folder.join("locked");
     fs::create_dir(&locked).expect("created");
     fs::set_permissions(&locked, fs::Permissions::from_mode(0o555)).expect("ours");

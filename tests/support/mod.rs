@@ -22,6 +22,12 @@ use tempfile::TempDir;
 /// Far more than anything here takes, on however busy a machine.
 const HANGS_AFTER: Duration = Duration::from_secs(180);
 
+/// Copies the `fil` binary. Another process does it: were the file open for writing here, a command
+/// that another test starts meanwhile would inherit it, and a file that is written to cannot be run.
+pub(crate) fn copy_fil(to: &Path) {
+    assert!(Command::new("cp").arg(FIL).arg(to).status().expect("cp is there").success());
+}
+
 /// A Python that jobs are run with.
 pub(crate) struct Python {
     /// Version and kind, for messages.
