@@ -91,6 +91,34 @@ fn a_forked_child_and_a_subprocess_are_recorded() {
     }
 }
 
+/// The pipes make the order: the child has its block, after a pause the parent gets one, and only then
+/// the child gives its own back.
+#[test]
+fn blocks_of_two_processes_that_are_held_at_one_instant_add_up() {
+    let code = "
+import os, time
+there, back = os.pipe(), os.pipe()
+if os.fork() == 0:
+    held = bytearray(80_000_000)
+    os.write(there[1], b'+')
+    os.read(back[0], 1)
+    del held
+    time.sleep(0.1)
+    os._exit(0)
+os.read(there[0], 1)
+time.sleep(0.1)
+held = bytearray(50_000_000)
+os.write(back[1], b'+')
+os.wait()
+";
+    for python in pythons() {
+        let folder = Folder::new();
+        folder.record_code(&python.path, code).success();
+        let peak = folder.peak().number("peak_bytes");
+        assert!((130_000_000..135_000_000).contains(&peak), "{peak} on {}", python.name);
+    }
+}
+
 #[test]
 fn every_way_to_end_keeps_the_peak() {
     for (name, last_line, code) in [

@@ -108,3 +108,22 @@ fn the_plot_fits_a_pipe() {
     assert!(plot.lines().count() > 5, "{plot}");
     assert!(!plot.contains('\x1b'), "no colours into a pipe: {plot:?}");
 }
+
+/// Nothing happens in a pause, so nothing is stamped with a time; the event behind it must be all the same.
+#[test]
+fn a_block_that_is_held_through_a_pause_is_seen_that_long() {
+    const PAUSE_S: f64 = 0.5;
+    let folder = Folder::new();
+    let code =
+        format!("import time\nheld = bytearray(100_000_000)\ntime.sleep({PAUSE_S})\ndel held\ntime.sleep({PAUSE_S})\n");
+    folder.record_code(&python(), &code).success();
+    let totals: Vec<(f64, u64)> =
+        totals(&folder).into_iter().map(|(time, (live, _))| (time.parse().expect("a number"), live)).collect();
+    let mut times: Vec<f64> = totals.iter().filter(|(_, live)| *live >= 100_000_000).map(|(time, _)| *time).collect();
+    times.sort_by(f64::total_cmp);
+    let (first, last) = (times.first().expect("it was held"), times.last().expect("it was held"));
+    let end = totals.iter().map(|(time, _)| *time).fold(0.0, f64::max);
+    // The job slept this long, or longer; a bucket is a two-hundredth of it all.
+    assert!(last - first > PAUSE_S - 2.0 * end / 200.0, "held from {first} to {last} of {end} s");
+    assert!(end - last > PAUSE_S - 2.0 * end / 200.0, "and not until the end: {last} of {end} s");
+}

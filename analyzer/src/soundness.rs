@@ -40,7 +40,7 @@ impl Soundness {
         losses.extend(end.is_none().then(|| NO_END.to_owned()));
         let complete = losses.is_empty();
         let mut warnings = losses;
-        if images.is_empty() {
+        if images.is_empty() && !damaged {
             warnings.push(NOTHING_RECORDED.to_owned());
         }
         warnings.extend(notices(images));

@@ -118,7 +118,11 @@ impl ThreadRecorder {
 
     #[cold]
     fn take_turn(&mut self) {
-        self.turn = Turn::take(self.thread);
+        let (turn, after_clock) = Turn::take(self.thread);
+        self.turn = turn;
+        if after_clock {
+            self.until_time_stamp = 1;
+        }
         if let Some(slot) = &mut self.slot {
             self.length = self.encoder.turn(slot.content(), self.length, self.turn.number());
         }

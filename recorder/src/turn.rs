@@ -4,6 +4,10 @@
 //! event in between and nothing is to be noted. If not, it takes the next turn with a
 //! compare-exchange, and its event stream notes the number.
 //!
+//! The background thread takes a turn now and then, too. The next event of any thread then has to
+//! take its own, and that is when it looks at the clock: an event after a pause is known to come after
+//! it, and events in a row pay nothing for that.
+//!
 //! Why this orders what is causally ordered: if thread A's event comes before thread B's (A frees
 //! an address that B then gets; A hands a block to B), then A looked at the word before B does, and
 //! coherence lets B see that value or a later one. Either it is not B's, and B takes a higher turn;
@@ -17,6 +21,9 @@ use format::ThreadNumber;
 /// Low bits of the word: the thread; the rest is the turn. 2^24 threads, 2^40 turns.
 const THREAD_BITS: u32 = 24;
 const THREAD_MASK: u64 = (1 << THREAD_BITS) - 1;
+
+/// The number of no thread, for the turns of the clock.
+const CLOCK: u64 = 0;
 
 static TURN: AtomicU64 = AtomicU64::new(0);
 
@@ -42,15 +49,23 @@ impl Turn {
         if self == Turn::NONE { 0 } else { self.0 >> THREAD_BITS }
     }
 
-    /// Takes the next turn for `thread`.
+    /// Time has passed: the clock, as no thread, takes a turn if it does not have it.
+    pub(crate) fn tick() {
+        if TURN.load(Ordering::Relaxed) & THREAD_MASK != CLOCK {
+            Turn::take(ThreadNumber(CLOCK as u32));
+        }
+    }
+
+    /// Takes the next turn for `thread`. Also says whether the turn before was the clock's, see
+    /// [`Turn::tick`].
     #[cold]
-    pub(crate) fn take(thread: ThreadNumber) -> Turn {
+    pub(crate) fn take(thread: ThreadNumber) -> (Turn, bool) {
         let me = u64::from(thread.0) & THREAD_MASK;
         let mut current = TURN.load(Ordering::Relaxed);
         loop {
             let next = ((current >> THREAD_BITS) + 1) << THREAD_BITS | me;
             match TURN.compare_exchange_weak(current, next, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => return Turn(next),
+                Ok(_) => return (Turn(next), current & THREAD_MASK == CLOCK),
                 Err(changed) => current = changed,
             }
         }
@@ -65,12 +80,19 @@ mod tests {
     fn a_turn_goes_on_until_another_thread_takes_one() {
         let (first, second) = (ThreadNumber(1), ThreadNumber(2));
         assert!(!Turn::NONE.goes_on(), "a thread's first event takes a turn, even if nobody had one");
-        let mine = Turn::take(first);
+        let (mine, _) = Turn::take(first);
         assert!(mine.goes_on());
-        let others = Turn::take(second);
+        let (others, after_clock) = Turn::take(second);
+        assert!(!after_clock);
         assert!(!mine.goes_on());
         assert!(others.goes_on());
         assert!(Turn::NONE.number() < mine.number() && mine.number() < others.number());
-        assert!(Turn::take(first).number() > others.number());
+        assert!(Turn::take(first).0.number() > others.number());
+        Turn::tick();
+        Turn::tick();
+        let (_, after_clock) = Turn::take(second);
+        assert!(after_clock, "whoever is next looks at the clock");
+        let (_, after_clock) = Turn::take(first);
+        assert!(!after_clock, "and only that one");
     }
 }

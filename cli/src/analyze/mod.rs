@@ -95,7 +95,7 @@ fn write_timeline(
 }
 
 fn write_json(answer: &impl Serialize, mut out: impl Write) -> Result<(), CliError> {
-    serde_json::to_writer_pretty(&mut out, answer).map_err(io::Error::from)?;
+    serde_json::to_writer(&mut out, answer).map_err(io::Error::from)?;
     Ok(writeln!(out)?)
 }
 
