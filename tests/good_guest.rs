@@ -7,6 +7,8 @@ mod support;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
+use std::sync::mpsc;
+use std::thread;
 
 use rustix::process::Signal;
 use support::{Folder, Running, copy_fil, python, pythons, run, run_with_input, testdata};
@@ -138,6 +140,29 @@ fn a_trace_goes_where_it_is_told() {
 }
 
 /// One file is the installation.
+/// Of several that start at once with the same trace, one records and the others say why they do not.
+#[test]
+fn a_trace_is_of_one_job_only() {
+    const FILS: usize = 4;
+    let folder = Folder::new();
+    let gate = folder.join("gate");
+    assert!(Command::new("mkfifo").arg(&gate).status().expect("mkfifo is there").success());
+    // Opening a pipe waits for the other side: the job lasts until the others have ended.
+    let code = format!("open('{}').read()", gate.display());
+    let (told, ends) = mpsc::channel();
+    for _ in 0..FILS {
+        let running = Running::start(&mut folder.record_command(&python(), &["-c", &code]));
+        let told = told.clone();
+        thread::spawn(move || told.send(running.end()));
+    }
+    for refused in ends.iter().take(FILS - 1) {
+        refused.assert_one_line_error(&["trace.fil", "being recorded by another fil"]);
+    }
+    fs::write(&gate, "go").expect("the job reads");
+    ends.recv().expect("the one that records").success();
+    assert_eq!(folder.peak().value()["processes"].as_array().map(Vec::len), Some(1));
+}
+
 #[test]
 fn a_fil_copied_alone_into_an_empty_folder_works() {
     let installed = Folder::new();

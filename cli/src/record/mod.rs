@@ -22,7 +22,7 @@ use crate::error::CliError;
 use finish::Finished;
 use job_command::JobCommand;
 use launch::JobSurroundings;
-use output_place::OutputPlace;
+use output_place::{FolderLock, OutputPlace};
 use recorder_library::RecorderLibrary;
 use start::Start;
 
@@ -52,6 +52,7 @@ pub(crate) fn record(arguments: &RecordArguments) -> Result<u8, CliError> {
 /// Records a job and tells on stderr how it went.
 pub(crate) fn record_job(arguments: &RecordArguments) -> Result<Recording, CliError> {
     let job = JobCommand::find(&arguments.command, std::env::var_os("PATH"))?;
+    let lock = FolderLock::wait(&arguments.output);
     let place = OutputPlace::check(&arguments.output)?;
     let library = RecorderLibrary::place(&place.folder)?;
     let start = Start::now()?;
@@ -59,6 +60,7 @@ pub(crate) fn record_job(arguments: &RecordArguments) -> Result<Recording, CliEr
 
     let begun = start.header(&arguments.command, &spools).and_then(|header| TraceFile::begin(&place, &header));
     let mut trace = begun.inspect_err(|_| spools.remove())?;
+    drop(lock);
     let surroundings = JobSurroundings { library: library.path(), trace: &place.trace, spools: spools.path() };
     let running = launch::start(&job, &surroundings).inspect_err(|_| {
         spools.remove();

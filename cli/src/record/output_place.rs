@@ -1,10 +1,10 @@
 //! The place of the new trace, looked at before anything is written.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, AtFlags, CWD, accessat};
+use rustix::fs::{Access, AtFlags, CWD, FlockOperation, accessat, flock};
 
 use crate::error::CliError;
 use crate::record::SpoolDirectory;
@@ -16,6 +16,21 @@ pub(crate) struct OutputPlace {
     pub(crate) trace: PathBuf,
     pub(crate) folder: PathBuf,
     kept: PathBuf,
+}
+
+/// Keeps other fils from choosing a place in the same folder until it is dropped: one of two that
+/// start at the same time must see the other's trace.
+pub(crate) struct FolderLock {
+    _folder: Option<File>,
+}
+
+impl FolderLock {
+    /// Waits for the lock. A folder that cannot be opened or locked (some network file systems) is
+    /// not locked; whether it can be used is for [`OutputPlace::check`] to say.
+    pub(crate) fn wait(output: &Path) -> FolderLock {
+        let folder = std::path::absolute(output).ok().and_then(|trace| File::open(trace.parent()?).ok());
+        FolderLock { _folder: folder.filter(|folder| flock(folder, FlockOperation::LockExclusive).is_ok()) }
+    }
 }
 
 impl OutputPlace {
