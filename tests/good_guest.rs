@@ -140,6 +140,28 @@ fn a_trace_goes_where_it_is_told() {
 }
 
 /// One file is the installation.
+/// A file over the limit is an error of fil's, told in a line; the job runs as it would.
+#[test]
+fn a_limit_on_file_sizes_does_not_reach_the_job() {
+    // In blocks of 512 bytes. 512 KiB is less than the recorder library, 4 MiB less than the trace.
+    const TOO_LITTLE_FOR_FIL: u64 = 1024;
+    for limit in [TOO_LITTLE_FOR_FIL, 8192] {
+        let folder = Folder::new();
+        let code = "import random\nheld = [random.random() for _ in range(3_000_000)]\nprint('done')";
+        let mut limited = Command::new("sh");
+        limited.args(["-c", "ulimit -f $0; exec \"$@\"", &limit.to_string()]);
+        let recording = folder.record_command(&python(), &["-c", code]);
+        limited.arg(recording.get_program()).args(recording.get_args()).current_dir(folder.path());
+        let ended = run(&mut limited);
+        if limit == TOO_LITTLE_FOR_FIL {
+            ended.assert_one_line_error(&["library"]);
+            continue;
+        }
+        assert_eq!(ended.stdout, "done\n", "{ended:#?}");
+        assert!(ended.stderr.lines().all(|line| line.starts_with("fil: ")), "{ended:#?}");
+    }
+}
+
 /// Of several that start at once with the same trace, one records and the others say why they do not.
 #[test]
 fn a_trace_is_of_one_job_only() {

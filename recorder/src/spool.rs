@@ -155,6 +155,10 @@ impl Spool {
         let length = SEGMENT_SLOTS * SLOT_BYTES;
         let offset = slot_offset(*slot_count);
         let start = if *slot_count == 0 { 0 } else { offset };
+        if (offset + length) as u64 > file_size_limit() {
+            // Going over it would end the job with SIGXFSZ.
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
         // SAFETY: the descriptor is open; the range is not negative.
         let failed = unsafe {
             libc::posix_fallocate(file.as_raw_fd(), start as libc::off_t, (offset - start + length) as libc::off_t)
@@ -189,6 +193,14 @@ impl Spool {
 
 const _: () =
     assert!(SPOOL_HEADER_BYTES.is_multiple_of(4096) && SLOT_BYTES.is_multiple_of(4096), "mappings begin at pages");
+
+/// The job's limit for files that it writes, `ulimit -f`, in bytes.
+fn file_size_limit() -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: a constant and a live structure; if it fails, the limit stays infinite.
+    unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) };
+    limit.rlim_cur
+}
 
 fn open(path: &CString, flags: i32) -> io::Result<OwnedFd> {
     // SAFETY: the path is a C string; the mode is given as O_CREAT wants it.

@@ -52,6 +52,7 @@ pub(crate) fn record(arguments: &RecordArguments) -> Result<u8, CliError> {
 /// Records a job and tells on stderr how it went.
 pub(crate) fn record_job(arguments: &RecordArguments) -> Result<Recording, CliError> {
     let job = JobCommand::find(&arguments.command, std::env::var_os("PATH"))?;
+    relayed_signals::survive_file_size_limit().map_err(CliError::Preparation)?;
     let lock = FolderLock::wait(&arguments.output);
     let place = OutputPlace::check(&arguments.output)?;
     let library = RecorderLibrary::place(&place.folder)?;

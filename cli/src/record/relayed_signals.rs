@@ -1,7 +1,8 @@
 //! Signals that reach fil while the job runs.
 //!
 //! Ctrl-C and Ctrl-\ go to the whole process group: the job decides what they mean, and fil stays
-//! to finish the trace. SIGTERM and SIGHUP are mostly sent to fil alone and are passed on.
+//! to finish the trace. SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2 are mostly sent to fil alone, by batch
+//! systems, and are passed on.
 //!
 //! The job starts with the dispositions fil was started with: exec(2) resets signals that are
 //! caught, as all of these are, and a signal that was ignored from the beginning (nohup) is not
@@ -9,13 +10,21 @@
 
 use std::fs;
 use std::io;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
+use signal_hook::flag;
 use signal_hook::iterator::{Handle, Signals};
 
-const CAUGHT: [i32; 4] = [SIGINT, SIGQUIT, SIGTERM, SIGHUP];
+const CAUGHT: [i32; 6] = [SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2];
+
+/// From now on a file that grows over the limit (`ulimit -f`) is an error of the write to it, and not
+/// the end of fil by SIGXFSZ.
+pub(crate) fn survive_file_size_limit() -> io::Result<()> {
+    flag::register(SIGXFSZ, Arc::default()).map(|_| ())
+}
 
 /// From the first caught signal on, they wait here for the job.
 pub(crate) struct RelayedSignals {
@@ -39,6 +48,8 @@ impl RelayedSignals {
                 let passed_on = match signal {
                     SIGTERM => Signal::TERM,
                     SIGHUP => Signal::HUP,
+                    SIGUSR1 => Signal::USR1,
+                    SIGUSR2 => Signal::USR2,
                     _ => continue,
                 };
                 // A job of another user (sudo) cannot be signalled; there is nothing else to do.
