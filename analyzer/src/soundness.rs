@@ -51,7 +51,8 @@ impl Soundness {
 const NO_END: &str = "the recording did not end in order: the results are what had been recorded up to then";
 
 const NOTHING_RECORDED: &str = "nothing was recorded: the command never loaded fil's recorder, as statically linked \
-                                and setuid programs do not; give the program itself, not a wrapper, to `fil record`";
+                                and setuid programs do not, or ended before it could start; give the program itself, \
+                                not a wrapper, to `fil record`";
 
 /// The warning for events that turn out to be unreadable when they are replayed.
 pub(crate) fn unreadable_events(chunks: u64) -> Option<String> {

@@ -24,9 +24,9 @@ pub(crate) fn tell(trace: &Path, start: &Start, job: &EndedJob, finished: &Resul
             return exit_code(job.end);
         }
         Ok(_) => {
-            say("nothing was recorded: the command never loaded the recorder");
-            say("it may be statically linked, setuid, or clear LD_PRELOAD; record the Python inside it: \
-                 fil record -- python job.py");
+            say("nothing was recorded: the command never loaded the recorder, or ended before it could start");
+            say("it may be statically linked, setuid, clear LD_PRELOAD, or leave no room for a spool; \
+                 record the Python inside it: fil record -- python job.py");
         }
         Err(error) => {
             say(&format!("the trace is not finished: {error}"));
