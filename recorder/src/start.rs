@@ -21,6 +21,7 @@ extern "C" fn on_load(count: c_int, arguments: *const *const c_char, _environmen
     let arguments: Vec<&CStr> = (0..count)
         .map(|index| unsafe { *arguments.add(index) })
         .take_while(|argument| !argument.is_null())
+        // SAFETY: as above, and null was left out.
         .map(|argument| unsafe { CStr::from_ptr(argument) })
         .collect();
     if process::start(&arguments) {
