@@ -7,12 +7,11 @@ use polars::prelude::{Column, CsvWriter, DataFrame, NamedFrom, SerWriter, Series
 use crate::error::AnalyzerError;
 use crate::peak::{CallSite, Peak};
 use crate::timeline::{Timeline, TimelineRow, TimelineTotal};
-use crate::trace::Trace;
 
 /// `function,file,line,live_bytes,live_blocks,share`: what each call site holds at the peak, and
 /// its share of the peak from 0 to 1. Largest first, nothing cut off. The trace is there for columns
 /// that need it (source lines); those of today do not.
-pub fn call_sites(peak: &Peak, _trace: &Trace) -> Result<DataFrame, AnalyzerError> {
+pub fn call_sites(peak: &Peak) -> Result<DataFrame, AnalyzerError> {
     let rows = &peak.call_sites;
     let share = |row: &CallSite| row.live_bytes as f64 / peak.peak_bytes.max(1) as f64;
     Ok(DataFrame::new(

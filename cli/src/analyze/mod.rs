@@ -57,7 +57,7 @@ fn write_peak(
     if arguments.json {
         write_json(peak, out)
     } else if arguments.csv {
-        write_csv(out, |csv| tables::write_csv(&mut tables::call_sites(peak, trace)?, csv))
+        write_csv(out, |csv| tables::write_csv(&mut tables::call_sites(peak)?, csv))
     } else if arguments.peak {
         Ok(peak_table::write(peak, trace, arguments.rows as usize, screen, &mut out)?)
     } else {
