@@ -6,27 +6,51 @@
 
 use std::ffi::c_void;
 
-use super::layout::Layout;
+use super::layout::{Layout, Position};
 use crate::real;
+
+/// `_PyInterpreterFrame.owner` of a generator's frame: it counts as complete from its start.
+const OWNED_BY_GENERATOR: u8 = 1;
+/// From this owner on a frame is the interpreter's own and not of Python code. It came with 3.12.
+const FIRST_OF_INTERPRETER: u8 = 3;
+/// Low bits that 3.14 and later use as a tag in a frame's pointers to objects; always zero before.
+const TAG_BITS: usize = 3;
+
+type GetThreadState = unsafe extern "C" fn() -> *mut c_void;
 
 /// How to get the thread state of the calling thread.
 pub(super) struct ThreadStates {
-    of_this_thread: unsafe extern "C" fn() -> *mut c_void,
+    /// From 3.12 on: the one that the thread is running with, null while it waits outside of Python.
+    /// Before, what Python has here is the state of whatever thread holds the GIL.
+    attached: Option<GetThreadState>,
+    /// The one that the thread had first.
+    of_this_thread: GetThreadState,
 }
 
 impl ThreadStates {
-    pub(super) fn find() -> Option<ThreadStates> {
-        // SAFETY: the function has this signature in every CPython 3.
-        unsafe { real::function(c"PyGILState_GetThisThreadState") }
-            .map(|of_this_thread| ThreadStates { of_this_thread })
+    pub(super) fn find(version: (u32, u32)) -> Option<ThreadStates> {
+        Some(ThreadStates {
+            attached: if version >= (3, 12) { get_unchecked() } else { None },
+            // SAFETY: the function has this signature in every CPython 3.
+            of_this_thread: unsafe { real::function(c"PyGILState_GetThisThreadState") }?,
+        })
     }
 
     /// The thread state, null if this thread is not one of Python's (or Python does not run).
     #[inline(always)]
     pub(super) fn of_this_thread(&self) -> *const u8 {
-        // SAFETY: it reads thread-specific data; allowed at any time, without the GIL.
-        unsafe { (self.of_this_thread)() }.cast::<u8>()
+        // SAFETY: both read what is specific to the thread; allowed at any time, without the GIL.
+        unsafe {
+            let attached = self.attached.map_or(std::ptr::null_mut(), |attached| attached());
+            if attached.is_null() { (self.of_this_thread)() } else { attached }.cast::<u8>()
+        }
     }
+}
+
+/// The thread state that Python is running with, without any check. It got its public name in 3.13.
+pub(super) fn get_unchecked() -> Option<GetThreadState> {
+    // SAFETY: the function has this signature under both names.
+    unsafe { real::function(c"PyThreadState_GetUnchecked").or_else(|| real::function(c"_PyThreadState_UncheckedGet")) }
 }
 
 /// A frame that is on the calling thread's chain right now. The type cannot outlive the hook: it is
@@ -44,7 +68,7 @@ pub(super) struct FrameState {
     pub(super) frame: usize,
     /// Address of its code object.
     pub(super) code: usize,
-    /// Address of the code unit it is at.
+    /// Where in it the frame is, as the frame says it: see [`instruction_index`].
     pub(super) instruction: usize,
 }
 
@@ -52,14 +76,14 @@ impl<'a> Frame<'a> {
     /// The innermost frame, Python's or not, of this thread state.
     #[inline(always)]
     pub(super) fn innermost(thread_state: *const u8, layout: &'a Layout) -> Option<Frame<'a>> {
-        // SAFETY: a live thread state of this layout's version points to a cframe, which lives on
-        // the C stack or in the thread state and points to a frame or nothing.
+        // SAFETY: a live thread state of this layout's version points to a frame or nothing, or to
+        // a cframe, which lives on the C stack or in the thread state and points to a frame or nothing.
         let address = unsafe {
-            let cframe: *const u8 = read(thread_state, layout.thread_cframe);
-            if cframe.is_null() {
-                return None;
+            let frame: *const u8 = read(thread_state, layout.thread_frame);
+            match layout.cframe_frame {
+                Some(cframe_frame) if !frame.is_null() => read(frame, cframe_frame),
+                _ => frame,
             }
-            read(cframe, layout.cframe_frame)
         };
         Frame::new(address, layout)
     }
@@ -87,31 +111,47 @@ impl<'a> Frame<'a> {
         unsafe {
             FrameState {
                 frame: self.address(),
-                code: read::<usize>(self.address, self.layout.frame_code),
-                instruction: read::<usize>(self.address, self.layout.frame_instruction),
+                code: read::<usize>(self.address, self.layout.frame_code) & !TAG_BITS,
+                instruction: match self.layout.position {
+                    Position::Address { instruction, .. } => read(self.address, instruction),
+                    // With the sign kept: -1 is the largest address.
+                    Position::LastInstruction { last_instruction, .. } => {
+                        read::<i32>(self.address, last_instruction) as usize
+                    }
+                },
             }
         }
     }
 
-    /// Whether the frame has begun its function's body; before that its line is not known, and
-    /// Python's own tracebacks leave it out (`_PyFrame_IsIncomplete`).
+    /// Whether the frame is one of Python code that has begun its function's body; before that its
+    /// line is not known, and Python's own tracebacks leave it out (`_PyFrame_IsIncomplete`).
     pub(super) fn is_complete(self) -> bool {
-        let FrameState { code, instruction, .. } = self.state();
-        // SAFETY: a live frame holds its code object.
+        let Position::Address { owner, code_first_traceable, code_units, .. } = self.layout.position else {
+            return true;
+        };
+        // SAFETY: a live frame has its owner, and if that is not the interpreter, it holds its code object.
         unsafe {
-            let owner: u8 = read(self.address, self.layout.frame_owner);
-            let first_traceable: i32 = read(code as *const u8, self.layout.code_first_traceable);
-            let first = code + self.layout.code_units + 2 * first_traceable.max(0) as usize;
-            owner == self.layout.owner_generator || instruction >= first
+            let owner: u8 = read(self.address, owner);
+            if owner >= FIRST_OF_INTERPRETER {
+                return false;
+            }
+            let FrameState { code, instruction, .. } = self.state();
+            let first_traceable: i32 = read(code as *const u8, code_first_traceable);
+            let first = code + code_units + 2 * first_traceable.max(0) as usize;
+            owner == OWNED_BY_GENERATOR || instruction >= first
         }
     }
 }
 
-/// Index of the code unit at `instruction` in its code object. A generator that has not begun
-/// stands in front of the first.
+/// Index of the code unit that the frame is at. One that has not begun stands in front of the first.
 pub(super) fn instruction_index(state: FrameState, layout: &Layout) -> u32 {
-    let offset = state.instruction.wrapping_sub(state.code + layout.code_units) as isize;
-    (offset / 2).clamp(0, u32::MAX as isize) as u32
+    match layout.position {
+        Position::Address { code_units, .. } => {
+            let offset = state.instruction.wrapping_sub(state.code + code_units) as isize;
+            (offset / 2).clamp(0, u32::MAX as isize) as u32
+        }
+        Position::LastInstruction { per_unit, .. } => (state.instruction as isize).max(0) as u32 / per_unit,
+    }
 }
 
 /// # Safety

@@ -1,38 +1,36 @@
 //! Where each version of CPython keeps what a stack walk needs: offsets in bytes. The one place to
 //! add a version.
+//!
+//! The numbers are `offsetof` with the headers of the patch release named at each table. CPython
+//! keeps these structures as they are over the patch releases of a minor version. From 3.13 on the
+//! interpreter describes itself, and `debug_offsets.rs` takes what it says instead.
 
 use format::LineTableFormat;
 
-/// Offsets for one minor version, which CPython keeps stable over its patch releases.
+/// Offsets for one minor version.
+#[derive(Clone)]
 pub(super) struct Layout {
-    /// `PyThreadState.cframe`: pointer to the innermost `_PyCFrame`.
-    pub(super) thread_cframe: usize,
-    /// `_PyCFrame.current_frame`: pointer to the innermost `_PyInterpreterFrame`.
-    pub(super) cframe_frame: usize,
-    /// `_PyInterpreterFrame.f_code`.
+    /// In `PyThreadState`: pointer to the innermost frame (`frame`, from 3.13 on `current_frame`), or,
+    /// with a `cframe_frame`, to the `_PyCFrame` that has it (`cframe`).
+    pub(super) thread_frame: usize,
+    /// 3.11 and 3.12: `_PyCFrame.current_frame`.
+    pub(super) cframe_frame: Option<usize>,
+    /// Pointer to the frame's code object: `f_code`, from 3.13 on `f_executable`.
     pub(super) frame_code: usize,
-    /// `_PyInterpreterFrame.previous`.
+    /// Pointer to the frame that waits for this one: `f_back`, from 3.11 on `previous`.
     pub(super) frame_previous: usize,
-    /// `_PyInterpreterFrame.prev_instr`: the code unit last begun.
-    pub(super) frame_instruction: usize,
-    /// `_PyInterpreterFrame.owner`, one byte.
-    pub(super) frame_owner: usize,
-    /// Value of the owner for which a frame counts as complete from its start.
-    pub(super) owner_generator: u8,
+    /// Where in its code the frame is.
+    pub(super) position: Position,
     /// `PyCodeObject.co_firstlineno`, 32 bits.
     pub(super) code_first_line: usize,
     /// `PyCodeObject.co_filename`.
     pub(super) code_file: usize,
-    /// `PyCodeObject.co_qualname`.
+    /// `PyCodeObject.co_qualname`; before 3.11 a code object has only `co_name`.
     pub(super) code_function: usize,
-    /// `PyCodeObject.co_linetable`.
+    /// `PyCodeObject.co_linetable`, in 3.9 `co_lnotab`.
     pub(super) code_line_table: usize,
     /// How to read it.
     pub(super) line_table_format: LineTableFormat,
-    /// `PyCodeObject._co_firsttraceable`, 32 bits: frames before it are not complete.
-    pub(super) code_first_traceable: usize,
-    /// `PyCodeObject.co_code_adaptive`: the code units themselves, two bytes each.
-    pub(super) code_units: usize,
     /// `PyTypeObject.tp_dealloc`.
     pub(super) type_dealloc: usize,
     /// `PyVarObject.ob_size` of a bytes object, and where its bytes begin.
@@ -49,32 +47,58 @@ pub(super) struct Layout {
     pub(super) text_compact: usize,
 }
 
+/// How a frame says where in its code it is.
+#[derive(Clone)]
+pub(super) enum Position {
+    /// Until 3.10, where a frame is a `PyFrameObject`: a number of 32 bits, -1 before the first
+    /// instruction.
+    LastInstruction {
+        /// `f_lasti`.
+        last_instruction: usize,
+        /// What it counts for a code unit: 2 where it counts bytes.
+        per_unit: u32,
+    },
+    /// From 3.11 on, where a frame is a `_PyInterpreterFrame`: the address of a code unit.
+    Address {
+        /// `prev_instr`, from 3.13 on `instr_ptr`.
+        instruction: usize,
+        /// `owner`, one byte.
+        owner: usize,
+        /// `PyCodeObject._co_firsttraceable`, 32 bits: frames before it are not complete.
+        code_first_traceable: usize,
+        /// `PyCodeObject.co_code_adaptive`: the code units themselves, two bytes each.
+        code_units: usize,
+    },
+}
+
 impl Layout {
     /// The layout of a version, if fil knows it.
-    pub(super) fn of((major, minor): (u32, u32)) -> Option<&'static Layout> {
+    pub(super) fn of((major, minor): (u32, u32)) -> Option<Layout> {
         match (major, minor) {
-            (3, 11) => Some(&PYTHON_3_11),
+            (3, 9) => Some(PYTHON_3_9),
+            (3, 10) => Some(PYTHON_3_10),
+            (3, 11) => Some(PYTHON_3_11),
+            (3, 12) => Some(PYTHON_3_12),
+            (3, 13) => Some(PYTHON_3_13),
+            (3, 14) => Some(PYTHON_3_14),
+            (3, 15) => Some(PYTHON_3_15),
             _ => None,
         }
     }
 }
 
-/// From `offsetof` with the headers of 3.11.7; 3.11.0 to 3.11.14 are the same.
-static PYTHON_3_11: Layout = Layout {
-    thread_cframe: 56,
-    cframe_frame: 8,
+/// Of 3.9.18.
+const PYTHON_3_9: Layout = Layout {
+    thread_frame: 24,
+    cframe_frame: None,
     frame_code: 32,
-    frame_previous: 48,
-    frame_instruction: 56,
-    frame_owner: 69,
-    owner_generator: 1,
-    code_first_line: 72,
-    code_file: 112,
-    code_function: 128,
-    code_line_table: 136,
-    line_table_format: LineTableFormat::Locations,
-    code_first_traceable: 168,
-    code_units: 184,
+    frame_previous: 24,
+    position: Position::LastInstruction { last_instruction: 104, per_unit: 2 },
+    code_first_line: 40,
+    code_file: 104,
+    code_function: 112,
+    code_line_table: 120,
+    line_table_format: LineTableFormat::Lnotab,
     type_dealloc: 48,
     bytes_length: 16,
     bytes_content: 32,
@@ -83,3 +107,54 @@ static PYTHON_3_11: Layout = Layout {
     text_ascii: 48,
     text_compact: 72,
 };
+
+/// Of 3.10.13.
+const PYTHON_3_10: Layout = Layout {
+    position: Position::LastInstruction { last_instruction: 96, per_unit: 1 },
+    line_table_format: LineTableFormat::LineRanges,
+    ..PYTHON_3_9
+};
+
+/// Of 3.11.7; 3.11.0 to 3.11.14 are the same.
+const PYTHON_3_11: Layout = Layout {
+    thread_frame: 56,
+    cframe_frame: Some(8),
+    frame_code: 32,
+    frame_previous: 48,
+    position: Position::Address { instruction: 56, owner: 69, code_first_traceable: 168, code_units: 184 },
+    code_first_line: 72,
+    code_file: 112,
+    code_function: 128,
+    code_line_table: 136,
+    line_table_format: LineTableFormat::Locations,
+    ..PYTHON_3_9
+};
+
+/// Of 3.12.1.
+const PYTHON_3_12: Layout = Layout {
+    cframe_frame: Some(0),
+    frame_code: 0,
+    frame_previous: 8,
+    position: Position::Address { instruction: 56, owner: 70, code_first_traceable: 176, code_units: 192 },
+    code_first_line: 68,
+    text_ascii: 40,
+    text_compact: 56,
+    ..PYTHON_3_11
+};
+
+/// Of 3.13.0.
+const PYTHON_3_13: Layout = Layout {
+    thread_frame: 72,
+    cframe_frame: None,
+    position: Position::Address { instruction: 56, owner: 70, code_first_traceable: 184, code_units: 200 },
+    ..PYTHON_3_12
+};
+
+/// Of 3.14.10.
+const PYTHON_3_14: Layout = Layout {
+    position: Position::Address { instruction: 56, owner: 74, code_first_traceable: 192, code_units: 208 },
+    ..PYTHON_3_13
+};
+
+/// Of 3.15.2.
+const PYTHON_3_15: Layout = PYTHON_3_14;

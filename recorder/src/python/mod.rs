@@ -1,14 +1,16 @@
 //! Python as the recorder sees it: which version runs, where its structures keep what is needed,
 //! and the call stack of the calling thread, read without any help of the interpreter's.
 //!
-//! `layout.rs` knows the versions, `frames.rs` and `code_object.rs` read, `stack_cache.rs` turns
-//! frames into stack ids, `self_check.rs` compares with Python's public API and turns stacks off
-//! rather than record wrong ones.
+//! `layout.rs` and `debug_offsets.rs` know the versions, `frames.rs` and `code_object.rs` read,
+//! `stack_cache.rs` turns frames into stack ids, `self_check.rs` compares with what `public_api.rs`
+//! says and turns stacks off rather than record wrong ones.
 
 mod code_death;
 mod code_object;
+mod debug_offsets;
 mod frames;
 mod layout;
+mod public_api;
 mod self_check;
 mod stack_cache;
 mod text;
@@ -28,7 +30,7 @@ pub(crate) use version::version_text;
 
 /// What is needed to walk stacks.
 struct Python {
-    layout: &'static Layout,
+    layout: Layout,
     thread_states: ThreadStates,
 }
 
@@ -41,7 +43,7 @@ pub(crate) fn prepare(version: &str) {
     self_check::prepare();
     match find(version) {
         Ok(python) => {
-            code_death::watch(python.layout);
+            code_death::watch(&python.layout);
             if PYTHON.set(python).is_ok() {
                 STACKS_ON.store(true, Ordering::Release);
             }
@@ -51,10 +53,11 @@ pub(crate) fn prepare(version: &str) {
 }
 
 fn find(version: &str) -> Result<Python, String> {
-    let layout = version::parse(version)
-        .and_then(Layout::of)
-        .ok_or_else(|| format!("fil does not know the call stacks of Python {version}"))?;
-    let thread_states = ThreadStates::find().ok_or("this Python does not export what fil needs to find its threads")?;
+    let unknown = || format!("fil does not know the call stacks of Python {version}");
+    let parsed = version::parse(version).ok_or_else(unknown)?;
+    let layout = debug_offsets::refine(Layout::of(parsed).ok_or_else(unknown)?, parsed)?;
+    let thread_states =
+        ThreadStates::find(parsed).ok_or("this Python does not export what fil needs to find its threads")?;
     Ok(Python { layout, thread_states })
 }
 

@@ -63,8 +63,8 @@ impl StackCache {
             self.code_deaths = deaths;
             self.entries.clear();
         }
-        let innermost = Frame::innermost(thread_state, python.layout);
-        self.update(innermost, python.layout);
+        let innermost = Frame::innermost(thread_state, &python.layout);
+        self.update(innermost, &python.layout);
         if in_python_allocator && (self.has_new || self_check::verifying()) {
             self.has_new = false;
             self_check::check(python, thread_state, self);

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use super::layout::Layout;
 
-/// Bits of `PyASCIIObject.state`, CPython 3.3 to 3.13: two of `interned`, three of `kind` (bytes per
+/// Bits of `PyASCIIObject.state`, CPython 3.3 to 3.15: two of `interned`, three of `kind` (bytes per
 /// character), `compact`, `ascii`.
 const KIND_SHIFT: u32 = 2;
 const KIND_MASK: u32 = 7;
