@@ -127,7 +127,7 @@ fn refine_from(
         offset if offset < MAX_OFFSET => Ok(offset as usize),
         offset => Err(format!("this Python describes its own layout with an offset of {offset}")),
     };
-    let Position::Address { code_first_traceable, .. } = layout.position else { return Ok(layout) };
+    let Position::Address { object, code_first_traceable, .. } = layout.position else { return Ok(layout) };
     Ok(Layout {
         thread_frame: offset(words.thread_frame)?,
         cframe_frame: None,
@@ -136,6 +136,7 @@ fn refine_from(
         position: Position::Address {
             instruction: offset(words.frame_instruction)?,
             owner: offset(words.frame_owner)?,
+            object,
             code_first_traceable,
             code_units: offset(words.code_units)?,
         },

@@ -143,6 +143,57 @@ impl<'a> Frame<'a> {
     }
 }
 
+/// Frames of the calling thread that have no object yet, see [`FramesWithoutObject::restore`].
+pub(super) struct FramesWithoutObject {
+    /// Addresses of the frames' pointers to their objects.
+    pointers: Vec<usize>,
+}
+
+impl FramesWithoutObject {
+    /// Those on the chain from `innermost` on. Until 3.10 there are none: frames are objects.
+    pub(super) fn of(innermost: Option<Frame<'_>>) -> FramesWithoutObject {
+        let mut pointers = Vec::new();
+        let mut frame = innermost;
+        while let Some(here) = frame {
+            if let Position::Address { object, .. } = here.layout.position
+                && here.is_complete()
+            {
+                // SAFETY: a live frame of Python code has this pointer, which is initialized.
+                let has_none = unsafe { read::<usize>(here.address, object) } == 0;
+                if has_none {
+                    pointers.push(here.address() + object);
+                }
+            }
+            frame = here.previous();
+        }
+        FramesWithoutObject { pointers }
+    }
+
+    /// Takes from these frames the objects that they have got meanwhile, and gives these back.
+    ///
+    /// Python makes a frame's object when somebody asks for it, and an allocation of that very moment
+    /// may be the one that is being recorded. Python does not expect that the frame has an object when
+    /// the allocation returns: it would lose one of the two.
+    ///
+    /// # Safety
+    /// The calling thread holds the GIL and has run no Python code since [`FramesWithoutObject::of`];
+    /// nobody keeps the objects. `give_back` is `Py_DecRef`.
+    pub(super) unsafe fn restore(self, give_back: unsafe extern "C" fn(*mut c_void)) {
+        for pointer in self.pointers {
+            let pointer = pointer as *mut *mut c_void;
+            // SAFETY: the frame is still on the chain. Its reference to the object is the only one, and
+            // moves from the frame to us; an object whose frame lives on gives back only itself
+            // (as in _PyFrame_ClearExceptCode).
+            unsafe {
+                let object = pointer.replace(std::ptr::null_mut());
+                if !object.is_null() {
+                    give_back(object);
+                }
+            }
+        }
+    }
+}
+
 /// Index of the code unit that the frame is at. One that has not begun stands in front of the first.
 pub(super) fn instruction_index(state: FrameState, layout: &Layout) -> u32 {
     match layout.position {

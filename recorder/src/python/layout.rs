@@ -64,6 +64,8 @@ pub(super) enum Position {
         instruction: usize,
         /// `owner`, one byte.
         owner: usize,
+        /// `frame_obj`: the frame's object, null until somebody asks for it.
+        object: usize,
         /// `PyCodeObject._co_firsttraceable`, 32 bits: frames before it are not complete.
         code_first_traceable: usize,
         /// `PyCodeObject.co_code_adaptive`: the code units themselves, two bytes each.
@@ -121,7 +123,7 @@ const PYTHON_3_11: Layout = Layout {
     cframe_frame: Some(8),
     frame_code: 32,
     frame_previous: 48,
-    position: Position::Address { instruction: 56, owner: 69, code_first_traceable: 168, code_units: 184 },
+    position: Position::Address { instruction: 56, owner: 69, object: 40, code_first_traceable: 168, code_units: 184 },
     code_first_line: 72,
     code_file: 112,
     code_function: 128,
@@ -135,7 +137,7 @@ const PYTHON_3_12: Layout = Layout {
     cframe_frame: Some(0),
     frame_code: 0,
     frame_previous: 8,
-    position: Position::Address { instruction: 56, owner: 70, code_first_traceable: 176, code_units: 192 },
+    position: Position::Address { instruction: 56, owner: 70, object: 48, code_first_traceable: 176, code_units: 192 },
     code_first_line: 68,
     text_ascii: 40,
     text_compact: 56,
@@ -146,13 +148,13 @@ const PYTHON_3_12: Layout = Layout {
 const PYTHON_3_13: Layout = Layout {
     thread_frame: 72,
     cframe_frame: None,
-    position: Position::Address { instruction: 56, owner: 70, code_first_traceable: 184, code_units: 200 },
+    position: Position::Address { instruction: 56, owner: 70, object: 48, code_first_traceable: 184, code_units: 200 },
     ..PYTHON_3_12
 };
 
 /// Of 3.14.10.
 const PYTHON_3_14: Layout = Layout {
-    position: Position::Address { instruction: 56, owner: 74, code_first_traceable: 192, code_units: 208 },
+    position: Position::Address { instruction: 56, owner: 74, object: 48, code_first_traceable: 192, code_units: 208 },
     ..PYTHON_3_13
 };
 

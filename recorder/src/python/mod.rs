@@ -55,6 +55,10 @@ pub(crate) fn prepare(version: &str) {
 fn find(version: &str) -> Result<Python, String> {
     let unknown = || format!("fil does not know the call stacks of Python {version}");
     let parsed = version::parse(version).ok_or_else(unknown)?;
+    if version::is_debug_build() {
+        // From 3.14 on its assertions forbid what the self-check does inside an allocation.
+        return Err("fil does not read the call stacks of a debug build of Python".to_owned());
+    }
     let layout = debug_offsets::refine(Layout::of(parsed).ok_or_else(unknown)?, parsed)?;
     let thread_states =
         ThreadStates::find(parsed).ok_or("this Python does not export what fil needs to find its threads")?;

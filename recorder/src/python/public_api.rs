@@ -3,7 +3,7 @@
 
 use std::ffi::{c_char, c_int, c_long, c_void};
 
-use super::frames::get_unchecked;
+use super::frames::{Frame, FramesWithoutObject, get_unchecked};
 use crate::real;
 
 /// The public functions that know frames. They make objects, so they allocate.
@@ -65,13 +65,15 @@ impl PublicApi {
         unsafe { (self.attached_thread_state)() }.cast_const().cast()
     }
 
-    /// Address of the code object and index of the code unit of each frame, innermost first.
+    /// Address of the code object and index of the code unit of each frame, innermost first. The
+    /// chain that begins at `innermost` is left as it is.
     ///
     /// # Safety
-    /// The calling thread holds the GIL.
-    pub(super) unsafe fn frames(&self) -> Vec<(usize, u32)> {
+    /// The calling thread holds the GIL, and the chain is its own.
+    pub(super) unsafe fn frames(&self, innermost: Option<Frame<'_>>) -> Vec<(usize, u32)> {
+        let without_object = FramesWithoutObject::of(innermost);
         let mut frames = Vec::new();
-        // SAFETY: the caller's promise. The first frame is borrowed, the ones behind it are new
+        // SAFETY: the caller's promise. No Python code runs here. The first frame is borrowed, the ones behind it are new
         // references, given back here; so are the code objects, which their frames keep alive.
         unsafe {
             let collected = self.collection.as_ref().is_some_and(|collection| (collection.disable)() != 0);
@@ -88,6 +90,7 @@ impl PublicApi {
                 frame = back;
                 owned = true;
             }
+            without_object.restore(self.give_back);
             if let (Some(collection), true) = (&self.collection, collected) {
                 (collection.enable)();
             }

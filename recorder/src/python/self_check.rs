@@ -4,7 +4,7 @@
 //! turned off and the trace says so. With `FIL_VERIFY_STACKS=1` in the environment every event is
 //! checked, and a difference aborts the job: that is for tests.
 //!
-//! The API makes frame objects, so it allocates. Those allocations are not recorded (the caller is
+//! The API makes frame objects, so it allocates; they are taken away again. Those allocations are not recorded (the caller is
 //! inside a hook), and garbage collection, which runs Python code, is switched off meanwhile. It is
 //! asked only inside a call of Python's allocator: a call of malloc may come from one who holds a
 //! lock that those allocations need (tracemalloc does, for its tables).
@@ -13,7 +13,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::frames::instruction_index;
+use super::frames::{Frame, instruction_index};
 use super::public_api::PublicApi;
 use super::{Python, StackCache, turn_stacks_off};
 use crate::errno::ErrnoKept;
@@ -55,7 +55,7 @@ pub(super) fn check(python: &Python, thread_state: *const u8, walked: &StackCach
     CHECKS_LEFT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).ok();
     let walked: Vec<_> = walked.frames().map(|state| (state.code, instruction_index(state, &python.layout))).collect();
     // SAFETY: the thread's own state is the one that Python runs with: it holds the GIL.
-    let told = unsafe { api.frames() };
+    let told = unsafe { api.frames(Frame::innermost(thread_state, &python.layout)) };
     if told != walked {
         if verifying() {
             eprintln!("fil: the call stack differs from Python's own: walked {walked:x?}, Python {told:x?}");

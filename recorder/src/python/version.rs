@@ -16,6 +16,12 @@ pub(crate) fn version_text() -> Option<&'static str> {
     text.to_str().ok()?.split_ascii_whitespace().next()
 }
 
+/// Whether this is a debug build. Those have this function, which reports what they look out for; all
+/// others do not.
+pub(super) fn is_debug_build() -> bool {
+    !real::symbol(c"_Py_NegativeRefcount").is_null()
+}
+
 /// Major and minor version of such a text. Pre-releases of a minor version are not that version:
 /// their layouts still changed.
 pub(super) fn parse(text: &str) -> Option<(u32, u32)> {
