@@ -90,12 +90,16 @@ impl Image {
 
     /// Its notices as sentences.
     pub(crate) fn notices(&self) -> Vec<String> {
-        let notices = self.definitions.notices.iter();
+        let notices = &self.definitions.notices;
+        let last_verified = notices.iter().rposition(|notice| notice.kind == NoticeKind::StacksVerified);
         let sentence = |kind: NoticeKind, text: &str| match kind {
             NoticeKind::NoStacks => format!("recorded without Python call stacks: {text}"),
             NoticeKind::RecordingStopped => format!("recording stopped before the process ended: {text}"),
+            NoticeKind::StacksVerified => format!("recorded slowly, for a test: {text}"),
         };
-        notices.map(|notice| sentence(notice.kind, &notice.text)).collect()
+        let is_outdated = |at: usize| notices[at].kind == NoticeKind::StacksVerified && last_verified != Some(at);
+        let kept = (0..notices.len()).filter(|&at| !is_outdated(at));
+        kept.map(|at| sentence(notices[at].kind, &notices[at].text)).collect()
     }
 }
 

@@ -29,6 +29,8 @@ pub enum NoticeKind {
     NoStacks,
     /// Recording stopped before the process ended; the text says why.
     RecordingStopped,
+    /// Call stacks were compared with Python's own; the text says how many. The last one counts.
+    StacksVerified,
 }
 
 /// One fact about a process.

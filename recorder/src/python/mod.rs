@@ -48,7 +48,7 @@ pub(crate) fn prepare(version: &str) {
                 STACKS_ON.store(true, Ordering::Release);
             }
         }
-        Err(reason) => give_notice(&reason),
+        Err(reason) => give_notice(NoticeKind::NoStacks, &reason),
     }
 }
 
@@ -75,10 +75,10 @@ fn python() -> Option<&'static Python> {
 #[cold]
 fn turn_stacks_off(reason: &str) {
     if STACKS_ON.swap(false, Ordering::AcqRel) {
-        give_notice(reason);
+        give_notice(NoticeKind::NoStacks, reason);
     }
 }
 
-fn give_notice(reason: &str) {
-    DefinitionLog::write(&Definition::Notice { kind: NoticeKind::NoStacks, text: reason });
+fn give_notice(kind: NoticeKind, text: &str) {
+    DefinitionLog::write(&Definition::Notice { kind, text });
 }
