@@ -8,3 +8,4 @@
 pub(crate) mod heap;
 pub(crate) mod mapping;
 pub(crate) mod python;
+pub(crate) mod thread;
