@@ -4,20 +4,11 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use support::{Folder, Place, Python, line_of, list, number, pythons, run, testdata, text};
-
-/// A C program of `testdata/` as a library in this folder.
-fn library(folder: &Folder, source: &str) -> PathBuf {
-    let library = folder.join("library.so");
-    let mut compile = Command::new("cc");
-    compile.args(["-shared", "-fPIC", "-fexceptions", "-O1", "-pthread", "-o"]).arg(&library).arg(testdata(source));
-    run(&mut compile).success();
-    library
-}
+use support::{Folder, Place, Python, library, line_of, list, number, pythons, run, testdata, text};
 
 /// Runs a program with a library as its argument under fil, and without it, which must look the same.
 fn record_with_library(folder: &Folder, python: &Python, program: &str, library: &Path) {
