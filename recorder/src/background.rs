@@ -15,9 +15,11 @@ use std::time::Duration;
 
 use format::{ChunkWriter, Definition, NoticeKind};
 
+use crate::cancellation::CancellationHeldOff;
 use crate::clock::now_ns;
 use crate::definitions::DefinitionLog;
 use crate::guard::{self, Guard};
+use crate::real;
 use crate::session::{FullSlot, Session};
 use crate::turn::Turn;
 
@@ -64,7 +66,9 @@ fn start(session: &'static Session) -> bool {
         libc::pthread_attr_init(attributes.as_mut_ptr());
         libc::pthread_attr_setstacksize(attributes.as_mut_ptr(), STACK_BYTES);
         let argument = (&raw const *session).cast_mut().cast::<c_void>();
-        let created = libc::pthread_create(&mut thread, attributes.as_ptr(), run, argument);
+        // The real one: the hook would ask for the stack of the thread that is being attached.
+        let created = real::pthread_create()
+            .map_or(libc::EAGAIN, |create| create(&mut thread, attributes.as_ptr(), run as *mut c_void, argument));
         libc::pthread_attr_destroy(attributes.as_mut_ptr());
         libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), null_mut());
         created
@@ -78,6 +82,7 @@ pub(crate) fn stop(session: &Session) -> bool {
     if STATE.load(Ordering::Acquire) != RUNNING {
         return false;
     }
+    let _cancellation = CancellationHeldOff::new();
     STOP_ASKED.store(true, Ordering::Release);
     session.work.ring();
     // SAFETY: the thread was created joinable and is joined once: the state goes to STOPPED.

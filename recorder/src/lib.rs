@@ -20,6 +20,7 @@
 #![cfg_attr(test, allow(dead_code))] // a test must not stand in front of its own malloc
 
 mod background;
+mod cancellation;
 mod clock;
 mod definitions;
 mod doorbell;
@@ -36,6 +37,7 @@ mod record;
 mod session;
 mod spool;
 mod start;
+mod thread_entry;
 mod thread_recorder;
 mod thread_words;
 mod threads;

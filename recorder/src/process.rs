@@ -25,7 +25,7 @@ pub(crate) fn start(arguments: &[&CStr]) -> bool {
     threads::prepare();
     if let Some(version) = python_version {
         python::prepare(version);
-        hooks::python::install();
+        hooks::python_domains::install();
     }
     guard::switch_on();
     true

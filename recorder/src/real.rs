@@ -104,6 +104,8 @@ real_functions! {
     pvalloc: fn(usize) -> *mut c_void;
     mmap: fn(*mut c_void, usize, c_int, c_int, c_int, libc::off_t) -> *mut c_void;
     munmap: fn(*mut c_void, usize) -> c_int;
+    pthread_create: fn(*mut libc::pthread_t, *const libc::pthread_attr_t, *mut c_void, *mut c_void) -> c_int;
+    thrd_create: fn(*mut libc::pthread_t, *mut c_void, *mut c_void) -> c_int;
 }
 
 #[cold]

@@ -2,7 +2,7 @@
 
 use std::ffi::c_void;
 
-use format::{Domain, MappingKind};
+use format::{Domain, MappingKind, StackId};
 
 use crate::guard::Guard;
 use crate::threads::with_recorder;
@@ -42,6 +42,14 @@ pub(crate) fn map(guard: &Guard, kind: MappingKind, start: *mut c_void, length: 
 pub(crate) fn unmap(guard: &Guard, start: *mut c_void, length: usize) {
     guard.recording();
     with_recorder(guard, |recorder| recorder.unmap(start as usize, whole_pages(length)));
+}
+
+/// The calling thread is about to start another: the stack that what the new one allocates belongs to.
+pub(crate) fn stack_of_starter(guard: &Guard) -> StackId {
+    guard.recording();
+    let mut stack = StackId::EMPTY;
+    with_recorder(guard, |recorder| stack = recorder.current_stack(false));
+    stack
 }
 
 /// The kernel maps and unmaps whole pages.

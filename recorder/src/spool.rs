@@ -18,6 +18,7 @@ use format::spool::{
 };
 use format::{ChunkKind, ThreadNumber};
 
+use crate::cancellation::CancellationHeldOff;
 use crate::lock::Lock;
 
 /// Slots by which the file grows: 1 MiB.
@@ -145,6 +146,7 @@ impl Spool {
     }
 
     fn open_and_grow(&self, slot_count: &mut usize) {
+        let _cancellation = CancellationHeldOff::new();
         // A failure (disk full, folder out of reach) leaves what there is: the job waits instead.
         if let Ok(file) = open(&self.path, 0) {
             let _ = self.grow(slot_count, &file);

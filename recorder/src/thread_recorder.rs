@@ -5,7 +5,7 @@
 
 use format::constants::{EVENTS_PER_TIME_STAMP, MAX_EVENT_BYTES, TIME_STAMP_SIZE};
 use format::spool::SLOT_CAPACITY;
-use format::{ChunkHeader, ChunkKind, Domain, EventEncoder, MappingKind, ThreadNumber};
+use format::{ChunkHeader, ChunkKind, Domain, EventEncoder, MappingKind, StackId, ThreadNumber};
 
 use crate::clock::now_ns;
 use crate::errno::ErrnoKept;
@@ -30,11 +30,18 @@ pub(crate) struct ThreadRecorder {
     header: ChunkHeader,
     encoder: EventEncoder,
     stack_cache: StackCache,
+    /// The stack of whoever started this thread.
+    inherited_stack: StackId,
 }
 
 impl ThreadRecorder {
     /// A recorder whose first chunk goes into `slot`.
-    pub(crate) fn new(session: &'static Session, thread: ThreadNumber, slot: Slot) -> ThreadRecorder {
+    pub(crate) fn new(
+        session: &'static Session,
+        thread: ThreadNumber,
+        inherited_stack: StackId,
+        slot: Slot,
+    ) -> ThreadRecorder {
         let mut recorder = ThreadRecorder {
             session,
             slot: None,
@@ -46,6 +53,7 @@ impl ThreadRecorder {
             header: session.chunk_header(ChunkKind::Events, thread, 0, 0, 0),
             encoder: EventEncoder::new(0, 0),
             stack_cache: StackCache::default(),
+            inherited_stack,
         };
         recorder.begin_chunk(slot);
         recorder
@@ -54,7 +62,7 @@ impl ThreadRecorder {
     /// A block came to life.
     #[inline(always)]
     pub(crate) fn alloc(&mut self, domain: Domain, address: usize, size: usize) {
-        let stack = self.stack_cache.current_stack(domain == Domain::Python);
+        let stack = self.current_stack(domain == Domain::Python);
         if size as u64 >= TIME_STAMP_SIZE {
             self.until_time_stamp = 1;
         }
@@ -76,7 +84,7 @@ impl ThreadRecorder {
     /// A range was mapped.
     #[inline(never)]
     pub(crate) fn map(&mut self, kind: MappingKind, address: usize, length: usize) {
-        let stack = self.stack_cache.current_stack(false);
+        let stack = self.current_stack(false);
         self.until_time_stamp = 1;
         self.event(|encoder, out, at| encoder.map(out, at, kind, address as u64, length as u64, stack));
     }
@@ -85,6 +93,16 @@ impl ThreadRecorder {
     #[inline(never)]
     pub(crate) fn unmap(&mut self, address: usize, length: usize) {
         self.event(|encoder, out, at| encoder.unmap(out, at, address as u64, length as u64));
+    }
+
+    /// The stack that an allocation of this thread belongs to: its own Python frames, or, while it has
+    /// none, those of whoever started it.
+    #[inline(always)]
+    pub(crate) fn current_stack(&mut self, in_python_allocator: bool) -> StackId {
+        match self.stack_cache.current_stack(in_python_allocator) {
+            StackId::EMPTY => self.inherited_stack,
+            own => own,
+        }
     }
 
     /// Hands over what there is: the thread has ended.

@@ -1,11 +1,11 @@
-//! Two machine words per thread, reached without a call: the state of this thread's guard and its
-//! recorder.
+//! Three machine words per thread, reached without a call: the state of this thread's guard, its
+//! recorder, and the call stack that started it.
 //!
 //! `thread_local!` in a shared library asks `__tls_get_addr` on every access and may register a
 //! destructor. A preloaded library is there before the first thread, so its thread-locals may
 //! live in the static block, where the initial-exec model finds them with two instructions.
-//! Stable Rust cannot choose that model, so the symbol is defined and read in assembly. This is the
-//! only file that knows the processor.
+//! Stable Rust cannot choose that model, so the symbol is defined and read in assembly. This file
+//! and `thread_entry.rs` are the only ones that know the processor.
 #![allow(unsafe_code)]
 
 use std::arch::{asm, global_asm};
@@ -20,10 +20,10 @@ global_asm!(
     ".hidden fil_thread_words",
     ".globl fil_thread_words",
     ".type fil_thread_words, @object",
-    ".size fil_thread_words, 16",
+    ".size fil_thread_words, 24",
     ".balign 16",
     "fil_thread_words:",
-    ".zero 16",
+    ".zero 24",
     ".popsection",
 );
 
@@ -34,9 +34,12 @@ pub(crate) struct ThreadWords {
     pub(crate) activity: Cell<u64>,
     /// This thread's recorder, null until its first event; only `threads.rs` knows its type.
     pub(crate) recorder: Cell<*mut ()>,
+    /// The id of the stack of whoever started this thread, 0 if it is not known. The word outlives a
+    /// fork, after which the child makes a new recorder of it.
+    pub(crate) inherited_stack: Cell<u64>,
 }
 
-const _: () = assert!(size_of::<ThreadWords>() == 16);
+const _: () = assert!(size_of::<ThreadWords>() == 24);
 
 /// The calling thread's words.
 #[inline(always)]
@@ -53,7 +56,7 @@ pub(crate) fn thread_words() -> &'static ThreadWords {
         );
     }
     debug_assert!(!ptr::eq(words, ptr::null()));
-    // SAFETY: the static TLS block holds 16 zeroed, aligned bytes for the symbol (the assertion
+    // SAFETY: the static TLS block holds 24 zeroed, aligned bytes for the symbol (the assertion
     // above fits the two sizes), all zero is a valid ThreadWords, and the block lives as long as
     // its thread. The type is not Sync, so the reference stays on this thread.
     unsafe { &*words }

@@ -9,7 +9,7 @@ use std::ffi::{CStr, c_void};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use format::{Definition, ThreadNumber};
+use format::{Definition, StackId, ThreadNumber};
 
 use crate::background;
 use crate::definitions::DefinitionLog;
@@ -88,7 +88,8 @@ fn attach() -> *mut ThreadRecorder {
     // Threads inherit the name of the one that starts them: the process's name is no thread's.
     let name = if *name == *session.process_name { "" } else { &name };
     DefinitionLog::write(&Definition::ThreadStart { thread, kernel_id: kernel_id() as u32, name });
-    let recorder = Box::into_raw(Box::new(ThreadRecorder::new(session, thread, slot)));
+    let inherited_stack = StackId(thread_words().inherited_stack.get() as u32);
+    let recorder = Box::into_raw(Box::new(ThreadRecorder::new(session, thread, inherited_stack, slot)));
     thread_words().recorder.set(recorder.cast());
     wish_for_end(DESTRUCTOR_ROUNDS - 1);
     recorder

@@ -94,6 +94,15 @@ pub(crate) fn line_of(name: &str, text: &str) -> u64 {
     line as u64
 }
 
+/// A C program of `testdata/` as a library in this folder.
+pub(crate) fn library(folder: &Folder, source: &str) -> PathBuf {
+    let library = folder.join("library.so");
+    let mut compile = Command::new("cc");
+    compile.args(["-shared", "-fPIC", "-fexceptions", "-O1", "-pthread", "-o"]).arg(&library).arg(testdata(source));
+    run(&mut compile).success();
+    library
+}
+
 /// The `fil` binary under test.
 pub(crate) const FIL: &str = env!("CARGO_BIN_EXE_fil");
 

@@ -7,6 +7,7 @@ use std::ptr::{copy_nonoverlapping, null_mut};
 
 use format::Domain;
 
+use super::python_domains;
 use crate::guard::Guard;
 use crate::{real, record};
 
@@ -19,6 +20,7 @@ fn alloc_through(size: usize, real_call: impl FnOnce() -> *mut c_void) -> *mut c
     let guard = Guard::enter();
     let block = real_call();
     if let Some(guard) = guard {
+        python_domains::stay_in_front(&guard);
         record::alloc(&guard, Domain::Heap, block, size);
     }
     block

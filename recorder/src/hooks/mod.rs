@@ -7,4 +7,6 @@
 
 pub(crate) mod heap;
 pub(crate) mod mapping;
-pub(crate) mod python;
+mod python;
+pub(crate) mod python_domains;
+pub(crate) mod thread;

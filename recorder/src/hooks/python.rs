@@ -1,25 +1,21 @@
-//! The MEM and OBJ domains of Python's allocator, wrapped: pymalloc stays in place behind them.
+//! The MEM and OBJ domains of Python's allocator, wrapped: pymalloc, or whatever the job chose, stays
+//! in place behind them. `python_domains.rs` puts the hooks there.
 //!
 //! Python's documentation of `PyMem_SetAllocator` is the contract: the functions get the context
 //! they were installed with, malloc(0) returns a block, and a realloc that fails leaves the old one.
 #![allow(unsafe_code)]
 
-use std::cell::UnsafeCell;
-use std::ffi::{c_int, c_void};
-use std::mem::MaybeUninit;
+use std::ffi::c_void;
 
 use format::Domain;
 
 use crate::guard::Guard;
-use crate::{real, record};
+use crate::record;
 
-/// `PYMEM_DOMAIN_MEM` and `PYMEM_DOMAIN_OBJ` of `Include/cpython/pymem.h`, the same since 3.5.
-const DOMAINS: [c_int; 2] = [1, 2];
-
-/// As in the same header.
+/// As in `Include/cpython/pymem.h`.
 #[repr(C)]
 #[derive(Clone, Copy)]
-struct PyMemAllocatorEx {
+pub(super) struct PyMemAllocatorEx {
     context: *mut c_void,
     malloc: unsafe extern "C" fn(*mut c_void, usize) -> *mut c_void,
     calloc: unsafe extern "C" fn(*mut c_void, usize, usize) -> *mut c_void,
@@ -27,42 +23,25 @@ struct PyMemAllocatorEx {
     free: unsafe extern "C" fn(*mut c_void, *mut c_void),
 }
 
-/// The allocators behind the hooks, one per domain; a hook's context points to its own.
-struct Originals(UnsafeCell<Option<[PyMemAllocatorEx; 2]>>);
+impl PyMemAllocatorEx {
+    /// The hooks in front of this allocator. It is kept for good: somebody may have stored the hooks
+    /// and call them when others stand in their place.
+    pub(super) fn hooked(self) -> PyMemAllocatorEx {
+        let context = Box::into_raw(Box::new(self)).cast();
+        PyMemAllocatorEx { context, malloc, calloc, realloc, free }
+    }
 
-// SAFETY: written once, by install(), before the hooks that read it are in place.
-unsafe impl Sync for Originals {}
-
-static ORIGINALS: Originals = Originals(UnsafeCell::new(None));
-
-/// Wraps both domains of this process's Python.
-pub(crate) fn install() {
-    // SAFETY: the two functions have these signatures in every CPython since 3.5; they may be
-    // called before Python is initialized; a zeroed structure is filled by the first call (its
-    // function pointers are not called before). ORIGINALS is written before it is pointed to.
-    unsafe {
-        type Get = unsafe extern "C" fn(c_int, *mut PyMemAllocatorEx);
-        type Set = unsafe extern "C" fn(c_int, *const PyMemAllocatorEx);
-        let Some(get) = real::function::<Get>(c"PyMem_GetAllocator") else { return };
-        let Some(set) = real::function::<Set>(c"PyMem_SetAllocator") else { return };
-        let originals = &mut *ORIGINALS.0.get();
-        let originals = originals.insert(DOMAINS.map(|domain| {
-            let mut original = MaybeUninit::<PyMemAllocatorEx>::zeroed();
-            get(domain, original.as_mut_ptr());
-            original.assume_init()
-        }));
-        for (domain, original) in DOMAINS.into_iter().zip(originals) {
-            let context = (&raw mut *original).cast();
-            set(domain, &PyMemAllocatorEx { context, malloc, calloc, realloc, free });
-        }
+    /// Whether these are the hooks.
+    pub(super) fn is_hooked(&self) -> bool {
+        self.malloc as usize == malloc as *const () as usize
     }
 }
 
 /// # Safety
-/// `context` is one that install() gave to Python.
+/// `context` is that of an allocator made by [`PyMemAllocatorEx::hooked`].
 #[inline(always)]
 unsafe fn original(context: *mut c_void) -> &'static PyMemAllocatorEx {
-    // SAFETY: install() pointed it into ORIGINALS, which is never written again.
+    // SAFETY: it points to a box that is never freed and never written again.
     unsafe { &*context.cast() }
 }
 

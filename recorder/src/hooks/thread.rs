@@ -1,0 +1,74 @@
+//! pthread_create and thrd_create, as the dynamic linker finds them before the C library's: what a
+//! thread allocates while it has no Python frames belongs to the Python stack that started it.
+//!
+//! Threads that the C library starts for itself (timers with SIGEV_THREAD, getaddrinfo_a) do not come
+//! this way, nor do those of bare `clone` calls.
+#![allow(unsafe_code)]
+#![allow(unreachable_pub)] // the dynamic linker reaches them
+
+use std::ffi::{c_int, c_void};
+
+use format::StackId;
+
+use crate::guard::Guard;
+use crate::thread_entry::{self, Start};
+use crate::{real, record};
+
+/// Starts a thread.
+///
+/// # Safety
+/// POSIX's pthread_create.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C" fn pthread_create(
+    thread: *mut libc::pthread_t,
+    attributes: *const libc::pthread_attr_t,
+    routine: *mut c_void,
+    argument: *mut c_void,
+) -> c_int {
+    let Some(real) = real::pthread_create() else { return libc::EAGAIN };
+    start_through(routine, argument, |routine, argument| {
+        // SAFETY: the arguments go on as the job gave them, but for a routine of the same type.
+        unsafe { real(thread, attributes, routine, argument) }
+    })
+}
+
+/// Starts a thread whose routine returns an int.
+///
+/// # Safety
+/// C11's thrd_create.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C" fn thrd_create(
+    thread: *mut libc::pthread_t,
+    routine: *mut c_void,
+    argument: *mut c_void,
+) -> c_int {
+    /// `thrd_error` of glibc's threads.h.
+    const THRD_ERROR: c_int = 2;
+    let Some(real) = real::thrd_create() else { return THRD_ERROR };
+    start_through(routine, argument, |routine, argument| {
+        // SAFETY: as above; the routine's result is left in the register where it was.
+        unsafe { real(thread, routine, argument) }
+    })
+}
+
+/// Starts the thread by `real_call`, which gets a routine and its argument and returns 0 if the thread
+/// was started. A thread that nothing is known of is started as the job asks for it.
+fn start_through(
+    routine: *mut c_void,
+    argument: *mut c_void,
+    real_call: impl FnOnce(*mut c_void, *mut c_void) -> c_int,
+) -> c_int {
+    // The guard is given up before the real call: what the C library allocates there for the new
+    // thread is the caller's.
+    let stack = Guard::enter().map_or(StackId::EMPTY, |guard| record::stack_of_starter(&guard));
+    if stack == StackId::EMPTY {
+        return real_call(routine, argument);
+    }
+    let start = Box::into_raw(Box::new(Start { routine, argument, stack }));
+    let failed = real_call(thread_entry::entry(), start.cast());
+    if failed != 0 {
+        // SAFETY: from the box above; a thread that was not started does not take it.
+        drop(unsafe { Box::from_raw(start) });
+    }
+    failed
+}
