@@ -139,6 +139,39 @@ fn every_way_to_end_keeps_the_peak() {
     }
 }
 
+/// No one calls exit then: glibc ends a process whose last thread ends, and the recorder's own thread
+/// must not keep it. So ends the child of a fork in a thread, and a job whose main thread ended earlier.
+#[test]
+fn a_process_that_ends_with_its_last_thread_ends() {
+    let code = "
+import ctypes, os, threading
+def fork():
+    child = os.fork()
+    if child:
+        print(os.waitpid(child, 0)[1])
+thread = threading.Thread(target=fork)
+thread.start()
+thread.join()
+def hold(): return bytearray(70_000_000)
+def outlive_main_thread():
+    held = hold()
+    while open('/proc/self/stat').read().rpartition(')')[2].split()[0] != 'Z':
+        os.sched_yield()
+    os.write(1, b'ended\\n')
+threading.Thread(target=outlive_main_thread).start()
+import sys; sys.stdout.flush()
+ctypes.CDLL(None).pthread_exit(None)
+";
+    for python in pythons() {
+        let folder = Folder::new();
+        let ended = folder.record_code(&python.path, code).success();
+        assert_eq!(ended.stdout, "0\nended\n", "{}", python.name);
+        let peak = folder.peak();
+        assert_eq!(peak.bytes_of("<string>", "hold"), bytearray(70_000_000), "{}", python.name);
+        assert_eq!(peak.warnings(), Vec::<String>::new(), "{}", python.name);
+    }
+}
+
 /// exec(2) keeps the process id: what ran before and after are two programs all the same.
 #[test]
 fn a_python_that_becomes_another_python_is_recorded_twice() {

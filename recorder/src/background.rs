@@ -3,7 +3,9 @@
 //!
 //! It starts with the first event of a thread, with all signals blocked, and its own allocations are
 //! never recorded. fork stops it first (Python warns of forks with other threads around); the parent
-//! starts it again at once, the child with its first event. Nothing stops it at exit: what it had not appended is in the spool.
+//! starts it again at once, the child with its first event. Nothing stops it at exit: what it had not
+//! appended is in the spool. But a process whose first thread has ended ends with its last thread, so
+//! this one ends the process when it is alone.
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
@@ -22,6 +24,7 @@ use crate::guard::{self, Guard};
 use crate::real;
 use crate::session::{FullSlot, Session};
 use crate::turn::Turn;
+use crate::{process_status, threads};
 
 /// zstd's level. Measured on 18 million events of dicts and strings and 12 million of json: level 1
 /// 0.19 and 0.27 bytes an event for 3 to 4 ns; level -1 a tenth more bytes for 0.5 to 1 ns less;
@@ -123,8 +126,21 @@ fn work(session: &Session, chunk_writer: &mut ChunkWriter) {
                 DefinitionLog::write_without_waiting(&Definition::ResidentMemory { time_ns: now, bytes });
             }
         }
+        if threads::first_thread_ended() && process_status::only_this_thread_is_left() {
+            end_process();
+        }
         session.work.wait(seen, TICK);
     }
+}
+
+/// What glibc does when a thread ends that is the last one: without this thread the job's own last
+/// one would have come to it. What exit handlers allocate and free is the job's, so it is recorded,
+/// by a background thread that this one's first event starts.
+fn end_process() -> ! {
+    STATE.store(STOPPED, Ordering::Release);
+    Guard::end_silence();
+    // SAFETY: exit is called once: no other thread is left that could call it.
+    unsafe { libc::exit(0) }
 }
 
 fn append(session: &Session, chunk_writer: &mut ChunkWriter, mut full: FullSlot) {

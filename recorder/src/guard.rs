@@ -74,9 +74,14 @@ impl Guard {
         Guard { previous: words.activity.replace(RECORDING) }
     }
 
-    /// Nothing that the calling thread does is recorded, ever.
+    /// Nothing that the calling thread does from here on is recorded.
     pub(crate) fn silence_thread() {
         thread_words().activity.set(RECORDING);
+    }
+
+    /// The recorder's own thread does the job's work from here on.
+    pub(crate) fn end_silence() {
+        thread_words().activity.set(IDLE);
     }
 
     #[inline(always)]

@@ -31,6 +31,7 @@ mod hooks;
 mod intern_table;
 mod lock;
 mod process;
+mod process_status;
 mod python;
 mod real;
 mod record;

@@ -21,6 +21,7 @@ use crate::clock::now_ns;
 use crate::doorbell::Doorbell;
 use crate::guard;
 use crate::lock::Lock;
+use crate::process_status;
 use crate::spool::{Slot, Spool};
 use crate::trace_file::TraceFile;
 
@@ -69,7 +70,7 @@ impl Session {
         let mut path = configuration.spool_directory.clone();
         path.push(format!("/{}-{}.{SPOOL_EXTENSION}", process.pid, process.start_ns));
         let path = CString::new(path.into_vec())?;
-        let spool = Spool::create(path, &SpoolHeader { process, start_ticks: start_ticks() })?;
+        let spool = Spool::create(path, &SpoolHeader { process, start_ticks: process_status::start_ticks() })?;
         let session = Box::leak(Box::new(Session {
             configuration,
             process,
@@ -161,15 +162,6 @@ impl Configuration {
     pub(crate) fn is_command_itself(&self) -> bool {
         std::os::unix::process::parent_id() == self.launcher_pid
     }
-}
-
-/// Field 22 of `/proc/self/stat` (proc(5)): start of this process in clock ticks since boot.
-fn start_ticks() -> u64 {
-    let stat = std::fs::read("/proc/self/stat").unwrap_or_default();
-    // The second field is the name in parentheses, which may hold anything; 20 fields follow it.
-    let after_name = stat.iter().rposition(|&byte| byte == b')').map_or(&[][..], |end| &stat[end + 1..]);
-    let field = after_name.split(|&byte| byte == b' ').filter(|field| !field.is_empty()).nth(19);
-    field.and_then(|field| std::str::from_utf8(field).ok()).and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
 /// The kernel's name of this process, `/proc/self/comm`.

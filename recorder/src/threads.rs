@@ -7,7 +7,7 @@
 
 use std::ffi::{CStr, c_void};
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use format::{Definition, StackId, ThreadNumber};
 
@@ -29,6 +29,8 @@ const NAME_BYTES: usize = 16;
 static NEXT_THREAD: AtomicU32 = AtomicU32::new(1);
 static ENDED: Lock<Vec<EndedThread>> = Lock::new(Vec::new());
 static KEY: AtomicU32 = AtomicU32::new(u32::MAX);
+/// The first thread of the process came to its end, and the process goes on.
+static FIRST_THREAD_ENDED: AtomicBool = AtomicBool::new(false);
 
 struct EndedThread {
     kernel_id: i32,
@@ -106,6 +108,7 @@ pub(crate) fn restart_in_child() {
     }
     ENDED.lock().clear();
     NEXT_THREAD.store(1, Ordering::Relaxed);
+    FIRST_THREAD_ENDED.store(false, Ordering::Release);
 }
 
 /// Held while the process forks.
@@ -128,8 +131,16 @@ fn wish_for_end(rounds: u64) {
     }
 }
 
+/// Whether the process can end with its last thread, rather than with its first.
+pub(crate) fn first_thread_ended() -> bool {
+    FIRST_THREAD_ENDED.load(Ordering::Acquire)
+}
+
 extern "C" fn on_thread_end(rounds_and_one: *mut c_void) {
     let _silence = Guard::silence();
+    if kernel_id() == std::process::id() as i32 {
+        FIRST_THREAD_ENDED.store(true, Ordering::Release);
+    }
     let rounds = rounds_and_one as u64 - 1;
     if rounds > 1 {
         wish_for_end(rounds - 1);

@@ -1,0 +1,78 @@
+"""The test suites: how one module of each is run, and which modules are selected."""
+
+from dataclasses import dataclass
+
+# Required: gc, threads, processes, asyncio, mmap, ctypes, signals, sys, faulthandler, fork,
+# generators, coroutines, exceptions, dict, list, unicode. A name that a Python does not have (3.13
+# calls test_unicode test_str) is told and passed over.
+_CPYTHON_FULL = """
+    test_gc test_weakref test_finalization test_atexit
+    test_thread test_threading test_threading_local test_threadsignals test_threadedtempfile
+    test_fork1 test_wait3 test_wait4 test_posix test_os test_popen test_subprocess
+    test_multiprocessing_fork test_multiprocessing_forkserver test_multiprocessing_spawn
+    test_multiprocessing_main_handling test_concurrent_futures
+    test_asyncio test_contextlib_async test_asyncgen test_coroutines test_context
+    test_mmap test_ctypes test_signal test_eintr test_sys test_faulthandler test_resource test_cmd_line
+    test_generators test_genexps test_yield_from test_frame test_sys_settrace test_sys_setprofile
+    test_monitoring test_bdb test_cprofile test_trace test_tracemalloc
+    test_exceptions test_baseexception test_except_star test_exception_group test_raise test_traceback
+    test_dict test_dictcomps test_dictviews test_ordered_dict test_list test_listcomps
+    test_unicode test_str test_bytes test_buffer test_memoryview test_array
+    test_capi test_embed test__xxsubinterpreters test_interpreters test__interpreters
+    test_import test_importlib test_code test_compile test_dis test_inspect
+    test_io test_tempfile test_pickle test_json test_sqlite3 test_decimal test_select test_socket test_logging
+"""
+
+_CPYTHON_CI = """
+    test_gc test_thread test_threading test_threadsignals
+    test_fork1 test_posix test_subprocess test_multiprocessing_main_handling
+    test_coroutines test_asyncgen test_mmap test_ctypes test_signal test_sys test_faulthandler
+    test_generators test_frame test_sys_settrace test_sys_setprofile test_tracemalloc
+    test_exceptions test_dict test_list test_unicode test_str
+"""
+
+_NUMPY_FULL = """
+    numpy._core.tests.test_multiarray
+"""
+_NUMPY_CI = """
+    numpy._core.tests.test_mem_policy
+"""
+_PANDAS_FULL = """
+    pandas.tests.frame
+"""
+_PANDAS_CI = """
+    pandas.tests.libs
+"""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A test suite: its modules by selection, and the arguments of Python that run one of them."""
+
+    name: str
+    selections: dict
+    arguments: object
+
+    def selected(self, selection):
+        return self.selections[selection].split()
+
+
+def _regrtest(module, xml_path):
+    # -u none: no network, no tests that take much processor time, disk or memory.
+    return ["-m", "test", "-v", "-u", "none", "--junit-xml", xml_path, module]
+
+
+def _pytest(module, xml_path):
+    marks = "not slow and not network and not db and not single_cpu"
+    plugins = ["-p", "no:cacheprovider"]
+    return ["-m", "pytest", "-q", *plugins, "-m", marks, f"--junit-xml={xml_path}", "--pyargs", module]
+
+
+SUITES = {
+    suite.name: suite
+    for suite in (
+        Suite("cpython", {"full": _CPYTHON_FULL, "ci": _CPYTHON_CI}, _regrtest),
+        Suite("numpy", {"full": _NUMPY_FULL, "ci": _NUMPY_CI}, _pytest),
+        Suite("pandas", {"full": _PANDAS_FULL, "ci": _PANDAS_CI}, _pytest),
+    )
+}
