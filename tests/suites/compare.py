@@ -20,8 +20,9 @@ from cases import ABSENT, read_cases
 from expected import expected_reason
 from suites import SUITES
 
-WHOLE_MODULE = "(exit code)"
+EXIT_CODE = "(exit code)"
 CRASHED = "no results"
+EXPECTED, FLAKY, DIFFERENT = "expected", "flaky", "DIFFERENT"
 
 
 class Side:
@@ -30,7 +31,7 @@ class Side:
     def __init__(self, options, suite, folder, with_fil):
         self.options, self.suite, self.folder, self.with_fil = options, suite, folder, with_fil
         self.outcomes = defaultdict(list)
-        self.runs, self.cases, self.seconds = 0, 0, 0.0
+        self.runs, self.cases, self.passed, self.seconds = 0, 0, 0, 0.0
         self.notices, self.trace_bytes, self.analyzed = set(), 0, "-"
 
     def run(self, module):
@@ -47,15 +48,16 @@ class Side:
         self.add(ended.code, read_cases(xml))
         if self.runs == 1:
             self.seconds = ended.seconds
+            self.cases = len(self.outcomes) - 1
+            self.passed = sum(outcomes == ["passed"] for outcomes in self.outcomes.values())
         if self.with_fil:
             self.look_at_trace(trace, name, ended)
 
     def add(self, code, cases):
         """Takes in the outcomes of one run; a case that has none of an earlier run is absent now."""
-        outcomes = {WHOLE_MODULE: str(code), **(cases or {})}
+        outcomes = {EXIT_CODE: str(code), **(cases or {})}
         if cases is None:
-            outcomes[WHOLE_MODULE] += f", {CRASHED}"
-        self.cases = max(self.cases, len(outcomes) - 1)
+            outcomes[EXIT_CODE] += f", {CRASHED}"
         for case in outcomes.keys() | self.outcomes.keys():
             earlier = self.outcomes[case] or [ABSENT] * self.runs
             self.outcomes[case] = [*earlier, outcomes.get(case, ABSENT)]
@@ -97,31 +99,43 @@ def compare_module(options, suite, module, folder):
     without, with_fil = (Side(options, suite, folder, with_it) for with_it in (False, True))
     without.run(module)
     with_fil.run(module)
-    if differing_cases(without, with_fil):
+    if any(kind != EXPECTED for kind, _ in verdicts(suite, without, with_fil).values()):
         for _ in range(options.repeats):
             without.run(module)
             with_fil.run(module)
-    verdicts = {case: verdict(suite, module, case, without, with_fil) for case in differing_cases(without, with_fil)}
-    differences = sum(kind == "DIFFERENT" for kind, _ in verdicts.values())
+    cases = verdicts(suite, without, with_fil)
+    differences = sum(kind == DIFFERENT for kind, _ in cases.values())
     print(
-        f"{module:38} {with_fil.cases:6} {with_fil.cases - len(verdicts):6} {differences:5}"
+        f"{module:38} {without.cases:6} {without.passed:6} {with_fil.passed:6} {differences:5}"
         f" {without.seconds:8.1f} {with_fil.seconds:8.1f} {with_fil.trace_bytes / 2**20:9.1f} {with_fil.analyzed!s:>8}"
     )
-    for case, (kind, reason) in verdicts.items():
+    for case, (kind, reason) in cases.items():
         print(f"    {kind} {case}: without {counts(without, case)}; with {counts(with_fil, case)}{reason}")
     for notice in sorted(with_fil.notices):
         print(f"    {notice}")
+    if without.cases == 0:
+        print("    nothing to compare with: there are no results without fil")
     sys.stdout.flush()
-    return differences == 0 and with_fil.analyzed == 0
+    return differences == 0 and with_fil.analyzed == 0 and without.cases > 0
 
 
-def verdict(suite, module, case, without, with_fil):
+def verdicts(suite, without, with_fil):
+    """What is to be said of each differing case: its kind and the reason if there is one."""
+    cases = {case: verdict(suite, case, without, with_fil) for case in differing_cases(without, with_fil)}
+    codes = {*without.outcomes_of(EXIT_CODE), *with_fil.outcomes_of(EXIT_CODE)}
+    if len(cases) > 1 and codes <= {"0", suite.failed_code}:
+        # The exit code says no more than the cases do, and some of those may be expected.
+        cases.pop(EXIT_CODE, None)
+    return cases
+
+
+def verdict(suite, case, without, with_fil):
     """A case that came out in the same way at least once on both sides is flaky, not different."""
-    reason = expected_reason(suite.name, module, case)
+    reason = expected_reason(suite.name, case)
     if reason:
-        return "expected", f" ({reason})"
+        return EXPECTED, f" ({reason})"
     flaky = set(without.outcomes_of(case)) & set(with_fil.outcomes_of(case))
-    return ("flaky" if flaky else "DIFFERENT"), ""
+    return (FLAKY if flaky else DIFFERENT), ""
 
 
 def counts(side, case):
@@ -159,8 +173,8 @@ def main():
     suite = SUITES[options.suite]
     folder = options.keep.absolute() if options.keep else Path(tempfile.mkdtemp(prefix="fil-suites-"))
     folder.mkdir(parents=True, exist_ok=not options.keep)
-    header = f"{'module':38} {'cases':>6} {'same':>6} {'diff.':>5}"
-    print(f"{header} {'s alone':>8} {'s in fil':>8} {'trace MiB':>9} {'analyzed':>8}", flush=True)
+    header = f"{'module':38} {'cases':>6} {'passed':>6} {'in fil':>6} {'diff.':>5}"
+    print(f"{header} {'s':>8} {'s in fil':>8} {'trace MiB':>9} {'analyzed':>8}", flush=True)
     differing = []
     for module in options.modules or suite.selected(options.selection):
         if not has_module(options.python, module):
