@@ -12,84 +12,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections import defaultdict
 from pathlib import Path
 
-import job
-from cases import ABSENT, read_cases
-from expected import expected_reason
+from side import Side
 from suites import SUITES
-
-WHOLE_MODULE = "(exit code)"
-CRASHED = "no results"
-
-
-class Side:
-    """One way of running a module: with fil or without."""
-
-    def __init__(self, options, suite, folder, with_fil):
-        self.options, self.suite, self.folder, self.with_fil = options, suite, folder, with_fil
-        self.outcomes = defaultdict(list)
-        self.runs, self.cases, self.seconds = 0, 0, 0.0
-        self.notices, self.trace_bytes, self.analyzed = set(), 0, "-"
-
-    def run(self, module):
-        """Runs the module once more and adds to the outcomes."""
-        name = f"{module}.{'with' if self.with_fil else 'without'}.{self.runs}"
-        xml, trace = self.folder / f"{name}.xml", self.folder / f"{name}.fil"
-        command = [self.options.python, *self.suite.arguments(module, xml)]
-        environment = {}
-        if self.with_fil:
-            command = [self.options.fil, "record", "-o", trace, "--", *command]
-            if self.options.verify_stacks:
-                environment["FIL_VERIFY_STACKS"] = "1"
-        ended = self._job(command, name, environment)
-        self.add(ended.code, read_cases(xml))
-        if self.runs == 1:
-            self.seconds = ended.seconds
-        if self.with_fil:
-            self.look_at_trace(trace, name, ended)
-
-    def add(self, code, cases):
-        """Takes in the outcomes of one run; a case that has none of an earlier run is absent now."""
-        outcomes = {WHOLE_MODULE: str(code), **(cases or {})}
-        if cases is None:
-            outcomes[WHOLE_MODULE] += f", {CRASHED}"
-        self.cases = max(self.cases, len(outcomes) - 1)
-        for case in outcomes.keys() | self.outcomes.keys():
-            earlier = self.outcomes[case] or [ABSENT] * self.runs
-            self.outcomes[case] = [*earlier, outcomes.get(case, ABSENT)]
-        self.runs += 1
-
-    def look_at_trace(self, trace, name, recorded):
-        """The trace must be readable; what fil says of it is kept for the table."""
-        if not trace.exists():
-            self.analyzed = "no trace"
-            return
-        self.trace_bytes = max(self.trace_bytes, trace.stat().st_size)
-        analyzed = self._job([self.options.fil, "analyze", trace, "--peak", "--json"], f"{name}.analyze", {})
-        if self.analyzed in ("-", 0):
-            self.analyzed = analyzed.code
-        for line in recorded.error_lines + analyzed.error_lines:
-            if line.startswith("fil: ") and ("warning" in line or "the call stack differs" in line):
-                self.notices.add(line)
-        # It spells out every stack: gigabytes, for some modules.
-        (self.folder / f"{name}.analyze.stdout").unlink()
-        if not self.options.keep:
-            trace.unlink()
-
-    def outcomes_of(self, case):
-        return self.outcomes.get(case) or [ABSENT] * self.runs
-
-    def _job(self, command, name, environment):
-        limits = {"timeout_seconds": self.options.timeout, "memory_bytes": self.options.memory_gib << 30}
-        return job.run(command, self.folder / name, environment, **limits)
-
-
-def differing_cases(without, with_fil):
-    """Names of the cases whose outcomes were not one and the same in all runs of both sides."""
-    cases = sorted(without.outcomes.keys() | with_fil.outcomes.keys())
-    return [case for case in cases if len({*without.outcomes_of(case), *with_fil.outcomes_of(case)}) > 1]
+from verdicts import DIFFERENT, EXPECTED, counts, verdicts
 
 
 def compare_module(options, suite, module, folder):
@@ -97,36 +24,24 @@ def compare_module(options, suite, module, folder):
     without, with_fil = (Side(options, suite, folder, with_it) for with_it in (False, True))
     without.run(module)
     with_fil.run(module)
-    if differing_cases(without, with_fil):
+    if any(kind != EXPECTED for kind, _ in verdicts(suite, without, with_fil).values()):
         for _ in range(options.repeats):
             without.run(module)
             with_fil.run(module)
-    verdicts = {case: verdict(suite, module, case, without, with_fil) for case in differing_cases(without, with_fil)}
-    differences = sum(kind == "DIFFERENT" for kind, _ in verdicts.values())
+    cases = verdicts(suite, without, with_fil)
+    differences = sum(kind == DIFFERENT for kind, _ in cases.values())
     print(
-        f"{module:38} {with_fil.cases:6} {with_fil.cases - len(verdicts):6} {differences:5}"
+        f"{module:38} {without.cases:6} {without.passed:6} {with_fil.passed:6} {differences:5}"
         f" {without.seconds:8.1f} {with_fil.seconds:8.1f} {with_fil.trace_bytes / 2**20:9.1f} {with_fil.analyzed!s:>8}"
     )
-    for case, (kind, reason) in verdicts.items():
+    for case, (kind, reason) in cases.items():
         print(f"    {kind} {case}: without {counts(without, case)}; with {counts(with_fil, case)}{reason}")
     for notice in sorted(with_fil.notices):
         print(f"    {notice}")
+    if without.cases == 0:
+        print("    nothing to compare with: there are no results without fil")
     sys.stdout.flush()
-    return differences == 0 and with_fil.analyzed == 0
-
-
-def verdict(suite, module, case, without, with_fil):
-    """A case that came out in the same way at least once on both sides is flaky, not different."""
-    reason = expected_reason(suite.name, module, case)
-    if reason:
-        return "expected", f" ({reason})"
-    flaky = set(without.outcomes_of(case)) & set(with_fil.outcomes_of(case))
-    return ("flaky" if flaky else "DIFFERENT"), ""
-
-
-def counts(side, case):
-    outcomes = side.outcomes_of(case)
-    return ", ".join(f"{outcomes.count(outcome)}× {outcome}" for outcome in sorted(set(outcomes)))
+    return differences == 0 and with_fil.analyzed == 0 and without.cases > 0
 
 
 def has_module(python, module):
@@ -159,8 +74,8 @@ def main():
     suite = SUITES[options.suite]
     folder = options.keep.absolute() if options.keep else Path(tempfile.mkdtemp(prefix="fil-suites-"))
     folder.mkdir(parents=True, exist_ok=not options.keep)
-    header = f"{'module':38} {'cases':>6} {'same':>6} {'diff.':>5}"
-    print(f"{header} {'s alone':>8} {'s in fil':>8} {'trace MiB':>9} {'analyzed':>8}", flush=True)
+    header = f"{'module':38} {'cases':>6} {'passed':>6} {'in fil':>6} {'diff.':>5}"
+    print(f"{header} {'s':>8} {'s in fil':>8} {'trace MiB':>9} {'analyzed':>8}", flush=True)
     differing = []
     for module in options.modules or suite.selected(options.selection):
         if not has_module(options.python, module):

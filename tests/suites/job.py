@@ -31,8 +31,10 @@ def run(command, folder, extra_environment=(), *, timeout_seconds, memory_bytes)
         **dict(extra_environment),
     }
 
-    def limit_address_space():
+    def prepare():
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+        # A shell's background jobs ignore it from the start, and tests that send it would fail.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     errors = folder.with_name(f"{folder.name}.stderr")
     with open(folder.with_name(f"{folder.name}.stdout"), "wb") as stdout, open(errors, "wb") as stderr:
@@ -45,7 +47,7 @@ def run(command, folder, extra_environment=(), *, timeout_seconds, memory_bytes)
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,
-            preexec_fn=limit_address_space,
+            preexec_fn=prepare,
         )
         try:
             code = process.wait(timeout_seconds)

@@ -52,14 +52,18 @@ class Suite:
     name: str
     selections: dict
     arguments: object
+    failed_code: str
+    """Exit code of a run in which cases failed; any other but 0 says more than that."""
 
     def selected(self, selection):
         return self.selections[selection].split()
 
 
 def _regrtest(module, xml_path):
-    # -u none: no network, no tests that take much processor time, disk or memory.
-    return ["-m", "test", "-v", "-u", "none", "--junit-xml", xml_path, module]
+    # -u none: no network, no tests that take much processor time, disk or memory. A changed
+    # environment is a thread, process, descriptor or setting that the module left behind.
+    options = ["-v", "-u", "none", "--fail-env-changed"]
+    return ["-m", "test", *options, "--junit-xml", xml_path, module]
 
 
 def _pytest(module, xml_path):
@@ -71,8 +75,8 @@ def _pytest(module, xml_path):
 SUITES = {
     suite.name: suite
     for suite in (
-        Suite("cpython", {"full": _CPYTHON_FULL, "ci": _CPYTHON_CI}, _regrtest),
-        Suite("numpy", {"full": _NUMPY_FULL, "ci": _NUMPY_CI}, _pytest),
-        Suite("pandas", {"full": _PANDAS_FULL, "ci": _PANDAS_CI}, _pytest),
+        Suite("cpython", {"full": _CPYTHON_FULL, "ci": _CPYTHON_CI}, _regrtest, "2"),
+        Suite("numpy", {"full": _NUMPY_FULL, "ci": _NUMPY_CI}, _pytest, "1"),
+        Suite("pandas", {"full": _PANDAS_FULL, "ci": _PANDAS_CI}, _pytest, "1"),
     )
 }
