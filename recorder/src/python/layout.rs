@@ -15,6 +15,8 @@ pub(super) struct Layout {
     pub(super) frame_previous: usize,
     /// `_PyInterpreterFrame.prev_instr`: the code unit last begun.
     pub(super) frame_instruction: usize,
+    /// `_PyInterpreterFrame.localsplus`: pointers to the local variables, arguments first.
+    pub(super) frame_locals: usize,
     /// `_PyInterpreterFrame.owner`, one byte.
     pub(super) frame_owner: usize,
     /// Value of the owner for which a frame counts as complete from its start.
@@ -66,6 +68,7 @@ static PYTHON_3_11: Layout = Layout {
     frame_code: 32,
     frame_previous: 48,
     frame_instruction: 56,
+    frame_locals: 72,
     frame_owner: 69,
     owner_generator: 1,
     code_first_line: 72,
