@@ -70,6 +70,41 @@ static void *fork_and_hold(void *size)
 
 size_t hold_in_fork_of_thread(size_t size) { return (size_t)run(fork_and_hold, (void *)size); }
 
+void name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+struct named {
+    size_t size;
+    const char *name;
+};
+
+static void *name_and_hold(void *argument)
+{
+    struct named *named = argument;
+    name_thread(named->name);
+    last = malloc(named->size);
+    return NULL;
+}
+
+void hold_in_named_thread(size_t size, const char *name)
+{
+    struct named named = { size, name };
+    run(name_and_hold, &named);
+}
+
+static void *hold_and_name(void *argument)
+{
+    struct named *named = argument;
+    last = malloc(named->size);
+    name_thread(named->name);
+    return NULL;
+}
+
+void hold_in_thread_named_late(size_t size, const char *name)
+{
+    struct named named = { size, name };
+    run(hold_and_name, &named);
+}
+
 /* The ways a thread ends. Each must run its cleanup handler. */
 static int cleaned_up;
 

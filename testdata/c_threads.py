@@ -33,11 +33,9 @@ def python_thread():
     done.acquire()
 
 
-held = []
-
-
 def called_back():
-    held.append(bytearray(5_000_000))
+    global held
+    held = bytes(5_000_000)
 
 
 def thread_that_calls_back():

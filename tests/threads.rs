@@ -11,13 +11,15 @@ use serde_json::Value;
 use support::{Folder, Place, Python, library, line_of, list, number, pythons, run, testdata, text};
 
 /// Runs a program with a library as its argument under fil, and without it, which must look the same.
-fn record_with_library(folder: &Folder, python: &Python, program: &str, library: &Path) {
+/// The result is what it printed.
+fn record_with_library(folder: &Folder, python: &Python, program: &str, library: &Path) -> String {
     let program = testdata(program);
     let arguments = [program.to_str().expect("UTF-8"), library.to_str().expect("UTF-8")];
     let plain = run(Command::new(&python.path).args(arguments)).success();
     let recorded = run(&mut folder.record_command(&python.path, &arguments)).success();
     assert_eq!(recorded.stdout, plain.stdout, "{}", python.name);
     assert!(!plain.stdout.is_empty());
+    plain.stdout
 }
 
 /// A row of `stacks`.
@@ -81,6 +83,54 @@ fn what_c_threads_allocate_belongs_to_the_python_stack_that_started_them() {
             assert_eq!(row.frames, frames, "{}", python.name);
             // The child after a fork has one thread.
             assert_eq!(row.thread == "MainThread", row.process != job, "{}: {row:#?}", python.name);
+        }
+    }
+}
+
+#[test]
+fn threads_have_the_names_that_they_were_given() {
+    for python in pythons() {
+        let folder = Folder::new();
+        let library = library(&folder, "c_threads.c");
+        let printed = record_with_library(&folder, &python, "thread_names.py", &library);
+        let rows = rows(folder.peak().value());
+        let blocks: Vec<_> = printed.lines().map(|line| line.split_once(' ').expect("a size and a name")).collect();
+        assert_eq!(blocks.len(), 14, "{printed}");
+        for (size, name) in blocks {
+            let bytes: u64 = size.parse().expect("a size");
+            let row = rows.iter().find(|row| row.live_bytes == bytes);
+            let row = row.unwrap_or_else(|| panic!("{}: no row of {bytes} bytes in {rows:#?}", python.name));
+            match name {
+                "" => assert!(row.thread.starts_with("thread "), "{}: {row:#?}", python.name),
+                name => assert_eq!(row.thread, name, "{}", python.name),
+            }
+        }
+    }
+}
+
+/// What CPython itself allocates for a thread, before and after its frames, is owed to who starts it.
+#[test]
+fn nothing_of_a_python_thread_is_without_a_stack() {
+    for python in pythons() {
+        let folder = Folder::new();
+        let code = "
+import threading
+ready, end = threading.Barrier(21), threading.Event()
+def work():
+    ready.wait()
+    end.wait()
+for _ in range(20):
+    threading.Thread(target=work, name='worker').start()
+ready.wait()
+held = bytearray(50_000_000)
+end.set()
+";
+        folder.record_code(&python.path, code).success();
+        let rows = rows(folder.peak().value());
+        let workers: Vec<&Row> = rows.iter().filter(|row| row.thread == "worker").collect();
+        assert!(workers.len() >= 20, "{}: {workers:#?}", python.name);
+        for worker in workers {
+            assert!(!worker.frames.is_empty(), "{}: {worker:#?}", python.name);
         }
     }
 }

@@ -108,6 +108,11 @@ impl Definitions {
             Definition::ResidentMemory { time_ns, bytes } => {
                 self.resident_samples.push(ResidentSample { time_ns, bytes });
             }
+            Definition::ThreadName { thread, name } => {
+                if let Some(thread) = self.threads.get_mut(&thread) {
+                    name.clone_into(&mut thread.name);
+                }
+            }
             Definition::Notice { kind, text } => self.notices.push(Notice { kind, text: text.to_owned() }),
         }
     }

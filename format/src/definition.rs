@@ -110,6 +110,13 @@ pub enum Definition<'a> {
         /// A sentence for people.
         text: &'a str,
     },
+    /// A thread got another name than the one it started with, or its first.
+    ThreadName {
+        /// Whose.
+        thread: ThreadNumber,
+        /// The name.
+        name: &'a str,
+    },
 }
 
 /// Encodes a definition with its length into `out`, without allocating. `None` if it does not fit.

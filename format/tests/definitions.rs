@@ -55,6 +55,7 @@ impl Owned {
             },
             4 => Definition::Stack { id: StackId(a), parent: StackId(b), code: CodeId(c), instruction: d },
             5 => Definition::ResidentMemory { time_ns: first, bytes: second },
+            6 => Definition::ThreadName { thread: ThreadNumber(a), name: function },
             _ => Definition::Notice { kind: NoticeKind::RecordingStopped, text: file },
         }
     }
@@ -70,7 +71,7 @@ fn long_number() -> impl Strategy<Value = u64> {
 
 fn owned() -> impl Strategy<Value = Owned> {
     (
-        0u8..7,
+        0u8..8,
         [number(), number(), number(), number()],
         [long_number(), long_number()],
         ["\\PC{0,40}", "\\PC{0,300}"],

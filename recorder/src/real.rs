@@ -6,7 +6,7 @@
 //! given back.
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_ulong, c_void};
 use std::mem::transmute;
 use std::ptr::{self, null_mut};
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
@@ -106,6 +106,8 @@ real_functions! {
     munmap: fn(*mut c_void, usize) -> c_int;
     pthread_create: fn(*mut libc::pthread_t, *const libc::pthread_attr_t, *mut c_void, *mut c_void) -> c_int;
     thrd_create: fn(*mut libc::pthread_t, *mut c_void, *mut c_void) -> c_int;
+    pthread_setname_np: fn(libc::pthread_t, *const c_char) -> c_int;
+    prctl: fn(c_int, c_ulong, c_ulong, c_ulong, c_ulong) -> c_int;
 }
 
 #[cold]

@@ -1,11 +1,12 @@
 //! What hooks say, behind one safe call each. The guard shows that the caller is the outermost hook.
 
-use std::ffi::c_void;
+use std::ffi::{CStr, c_void};
 
 use format::{Domain, MappingKind, StackId};
 
 use crate::guard::Guard;
-use crate::threads::with_recorder;
+use crate::python;
+use crate::threads::{self, with_recorder};
 
 /// A block of `size` requested bytes came to life; null is a failed call and no event.
 #[inline(always)]
@@ -44,12 +45,35 @@ pub(crate) fn unmap(guard: &Guard, start: *mut c_void, length: usize) {
     with_recorder(guard, |recorder| recorder.unmap(start as usize, whole_pages(length)));
 }
 
-/// The calling thread is about to start another: the stack that what the new one allocates belongs to.
-pub(crate) fn stack_of_starter(guard: &Guard) -> StackId {
+/// What a new thread takes over from the one that starts it.
+pub(crate) struct Origin {
+    /// The stack that its allocations belong to while it has no Python frames.
+    pub(crate) stack: StackId,
+    /// Its name, if it is one of Python's.
+    pub(crate) name: Option<String>,
+}
+
+/// The calling thread is about to start another.
+#[cold]
+pub(crate) fn origin_of_new_thread(guard: &Guard) -> Origin {
     guard.recording();
     let mut stack = StackId::EMPTY;
     with_recorder(guard, |recorder| stack = recorder.current_stack(false));
-    stack
+    Origin { stack, name: python::name_of_started_thread() }
+}
+
+/// The calling thread has just been started.
+#[cold]
+pub(crate) fn thread_begins(guard: &Guard, name: &str) {
+    guard.recording();
+    threads::begin_named(guard, name);
+}
+
+/// The calling thread has named itself.
+#[cold]
+pub(crate) fn thread_named(guard: &Guard, name: &CStr) {
+    guard.recording();
+    threads::rename(guard, &name.to_string_lossy());
 }
 
 /// The kernel maps and unmaps whole pages.

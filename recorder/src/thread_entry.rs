@@ -10,8 +10,8 @@
 use std::arch::naked_asm;
 use std::ffi::c_void;
 
-use format::StackId;
-
+use crate::guard::Guard;
+use crate::record::{self, Origin};
 use crate::thread_words::thread_words;
 
 /// What a new thread is handed over, in a box.
@@ -20,8 +20,8 @@ pub(crate) struct Start {
     pub(crate) routine: *mut c_void,
     /// Its argument.
     pub(crate) argument: *mut c_void,
-    /// The stack of whoever starts the thread.
-    pub(crate) stack: StackId,
+    /// What is to be known of whoever starts the thread.
+    pub(crate) origin: Origin,
 }
 
 /// The routine to start a thread with; its argument is a [`Start`], as a raw box that it frees.
@@ -58,6 +58,9 @@ unsafe extern "C" fn begin(start: *mut c_void) -> *mut c_void {
 unsafe extern "C" fn take(start: *mut Start) -> Continuation {
     // SAFETY: the caller's promise.
     let start = unsafe { Box::from_raw(start) };
-    thread_words().inherited_stack.set(u64::from(start.stack.0));
+    thread_words().inherited_stack.set(u64::from(start.origin.stack.0));
+    if let (Some(name), Some(guard)) = (&start.origin.name, Guard::enter()) {
+        record::thread_begins(&guard, name);
+    }
     Continuation { routine: start.routine, argument: start.argument }
 }

@@ -5,9 +5,10 @@
 
 use format::constants::{EVENTS_PER_TIME_STAMP, MAX_EVENT_BYTES, TIME_STAMP_SIZE};
 use format::spool::SLOT_CAPACITY;
-use format::{ChunkHeader, ChunkKind, Domain, EventEncoder, MappingKind, StackId, ThreadNumber};
+use format::{ChunkHeader, ChunkKind, Definition, Domain, EventEncoder, MappingKind, StackId, ThreadNumber};
 
 use crate::clock::now_ns;
+use crate::definitions::DefinitionLog;
 use crate::errno::ErrnoKept;
 use crate::python::StackCache;
 use crate::session::Session;
@@ -16,6 +17,9 @@ use crate::turn::Turn;
 
 /// Room that must be left before an event: it may come with a turn and a time stamp.
 const EVENT_ROOM: usize = 3 * MAX_EVENT_BYTES;
+
+/// Longest name that the kernel has for a thread, `TASK_COMM_LEN` without its zero byte.
+const KERNEL_NAME_BYTES: usize = 15;
 
 /// See the module.
 pub(crate) struct ThreadRecorder {
@@ -27,6 +31,7 @@ pub(crate) struct ThreadRecorder {
     until_time_stamp: u32,
     turn: Turn,
     thread: ThreadNumber,
+    name: Box<str>,
     header: ChunkHeader,
     encoder: EventEncoder,
     stack_cache: StackCache,
@@ -39,6 +44,7 @@ impl ThreadRecorder {
     pub(crate) fn new(
         session: &'static Session,
         thread: ThreadNumber,
+        name: Box<str>,
         inherited_stack: StackId,
         slot: Slot,
     ) -> ThreadRecorder {
@@ -50,6 +56,7 @@ impl ThreadRecorder {
             until_time_stamp: EVENTS_PER_TIME_STAMP,
             turn: Turn::NONE,
             thread,
+            name,
             header: session.chunk_header(ChunkKind::Events, thread, 0, 0, 0),
             encoder: EventEncoder::new(0, 0),
             stack_cache: StackCache::default(),
@@ -102,6 +109,18 @@ impl ThreadRecorder {
         match self.stack_cache.current_stack(in_python_allocator) {
             StackId::EMPTY => self.inherited_stack,
             own => own,
+        }
+    }
+
+    /// The thread has another name now.
+    #[cold]
+    pub(crate) fn rename(&mut self, name: &str) {
+        // Python 3.14 and later tell the kernel as much of a thread's name as that can hold.
+        let is_beginning = self.name.len() > KERNEL_NAME_BYTES && self.name.starts_with(name);
+        if *self.name != *name && !is_beginning {
+            let _errno = ErrnoKept::new();
+            self.name = name.into();
+            DefinitionLog::write(&Definition::ThreadName { thread: self.thread, name });
         }
     }
 

@@ -47,7 +47,7 @@ unsafe impl Send for EndedThread {}
 pub(crate) fn with_recorder(_guard: &Guard, f: impl FnOnce(&mut ThreadRecorder)) {
     let mut recorder: *mut ThreadRecorder = thread_words().recorder.get().cast();
     if recorder.is_null() {
-        recorder = attach();
+        recorder = attach(None);
         if recorder.is_null() {
             return;
         }
@@ -55,6 +55,21 @@ pub(crate) fn with_recorder(_guard: &Guard, f: impl FnOnce(&mut ThreadRecorder))
     // SAFETY: the pointer came from a box in attach() and is freed only after this thread has
     // ended; the guard's existence excludes a second reference on this thread.
     f(unsafe { &mut *recorder });
+}
+
+/// A thread of this name begins. It has its recorder from the start: such threads are Python's, and
+/// allocate.
+pub(crate) fn begin_named(_guard: &Guard, name: &str) {
+    if thread_words().recorder.get().is_null() {
+        attach(Some(name));
+    }
+}
+
+/// The calling thread has named itself. One that has no recorder yet is asked when it gets one.
+pub(crate) fn rename(guard: &Guard, name: &str) {
+    if !thread_words().recorder.get().is_null() {
+        with_recorder(guard, |recorder| recorder.rename(name));
+    }
 }
 
 /// Prepares for threads that end. Called once, before the job runs.
@@ -68,7 +83,7 @@ pub(crate) fn prepare() {
 
 #[cold]
 #[inline(never)]
-fn attach() -> *mut ThreadRecorder {
+fn attach(given_name: Option<&str>) -> *mut ThreadRecorder {
     let _errno = ErrnoKept::new();
     finish_ended();
     let Some(session) = Session::current() else { return null_mut() };
@@ -83,15 +98,10 @@ fn attach() -> *mut ThreadRecorder {
         background::give_up("there are more threads than the spool has room for");
         return null_mut();
     };
-    let mut name = [0u8; NAME_BYTES];
-    // SAFETY: the kernel writes at most 16 bytes with a zero at the end.
-    unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
-    let name = CStr::from_bytes_until_nul(&name).unwrap_or_default().to_string_lossy();
-    // Threads inherit the name of the one that starts them: the process's name is no thread's.
-    let name = if *name == *session.process_name { "" } else { &name };
-    DefinitionLog::write(&Definition::ThreadStart { thread, kernel_id: kernel_id() as u32, name });
+    let name = given_name.map_or_else(|| kernel_name(session), str::to_owned);
+    DefinitionLog::write(&Definition::ThreadStart { thread, kernel_id: kernel_id() as u32, name: &name });
     let inherited_stack = StackId(thread_words().inherited_stack.get() as u32);
-    let recorder = Box::into_raw(Box::new(ThreadRecorder::new(session, thread, inherited_stack, slot)));
+    let recorder = Box::into_raw(Box::new(ThreadRecorder::new(session, thread, name.into(), inherited_stack, slot)));
     thread_words().recorder.set(recorder.cast());
     wish_for_end(DESTRUCTOR_ROUNDS - 1);
     recorder
@@ -168,6 +178,16 @@ fn finish_ended() {
         // the entry was taken off the list.
         unsafe { Box::from_raw(thread.recorder) }.finish();
     }
+}
+
+/// What the kernel calls the calling thread, if it was named.
+fn kernel_name(session: &Session) -> String {
+    let mut name = [0u8; NAME_BYTES];
+    // SAFETY: the kernel writes at most 16 bytes with a zero at the end.
+    unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
+    let name = CStr::from_bytes_until_nul(&name).unwrap_or_default().to_string_lossy();
+    // Threads inherit the name of the one that starts them: the process's name is no thread's.
+    if *name == *session.process_name { String::new() } else { name.into_owned() }
 }
 
 fn kernel_id() -> i32 {

@@ -1,4 +1,4 @@
-//! pthread_create and thrd_create, as the dynamic linker finds them before the C library's: what a
+//! Starting and naming threads, as the dynamic linker finds these calls before the C library's: what a
 //! thread allocates while it has no Python frames belongs to the Python stack that started it.
 //!
 //! Threads that the C library starts for itself (timers with SIGEV_THREAD, getaddrinfo_a) do not come
@@ -6,13 +6,14 @@
 #![allow(unsafe_code)]
 #![allow(unreachable_pub)] // the dynamic linker reaches them
 
-use std::ffi::{c_int, c_void};
-
-use format::StackId;
+use std::ffi::{CStr, c_char, c_int, c_ulong, c_void};
 
 use crate::guard::Guard;
 use crate::thread_entry::{self, Start};
 use crate::{real, record};
+
+/// Longest thread name of the kernel with its zero byte.
+const KERNEL_NAME_BYTES: usize = 16;
 
 /// Starts a thread.
 ///
@@ -51,8 +52,58 @@ pub unsafe extern "C" fn thrd_create(
     })
 }
 
+/// Names a thread.
+///
+/// # Safety
+/// glibc's pthread_setname_np.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C" fn pthread_setname_np(thread: libc::pthread_t, name: *const c_char) -> c_int {
+    let Some(real) = real::pthread_setname_np() else { return libc::ENOSYS };
+    // SAFETY: the arguments go on as the job gave them.
+    let error = unsafe { real(thread, name) };
+    // SAFETY: it takes nothing.
+    if error == 0 && thread == unsafe { libc::pthread_self() } {
+        // SAFETY: the call succeeded, so it is a C string.
+        record_name(unsafe { CStr::from_ptr(name) });
+    }
+    error
+}
+
+/// Does many things, among them naming the calling thread.
+///
+/// # Safety
+/// Linux's prctl. It takes up to four more arguments, all as long as a register; one that the job does
+/// not give is whatever is in the register, here as there.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C" fn prctl(
+    option: c_int,
+    second: c_ulong,
+    third: c_ulong,
+    fourth: c_ulong,
+    fifth: c_ulong,
+) -> c_int {
+    let Some(real) = real::prctl() else { return -1 };
+    // SAFETY: the arguments go on as the job gave them.
+    let result = unsafe { real(option, second, third, fourth, fifth) };
+    if option == libc::PR_SET_NAME && result == 0 {
+        // The kernel took at most 15 bytes of what the job pointed to, which need not end behind them:
+        // it is asked what it has.
+        let mut name = [0u8; KERNEL_NAME_BYTES];
+        // SAFETY: the kernel writes 16 bytes with a zero at the end.
+        unsafe { real(libc::PR_GET_NAME, name.as_mut_ptr() as c_ulong, 0, 0, 0) };
+        record_name(CStr::from_bytes_until_nul(&name).unwrap_or_default());
+    }
+    result
+}
+
+fn record_name(name: &CStr) {
+    if let Some(guard) = Guard::enter() {
+        record::thread_named(&guard, name);
+    }
+}
+
 /// Starts the thread by `real_call`, which gets a routine and its argument and returns 0 if the thread
-/// was started. A thread that nothing is known of is started as the job asks for it.
+/// was started. What is started while nothing is recorded is not the recorder's to know of.
 fn start_through(
     routine: *mut c_void,
     argument: *mut c_void,
@@ -60,11 +111,10 @@ fn start_through(
 ) -> c_int {
     // The guard is given up before the real call: what the C library allocates there for the new
     // thread is the caller's.
-    let stack = Guard::enter().map_or(StackId::EMPTY, |guard| record::stack_of_starter(&guard));
-    if stack == StackId::EMPTY {
+    let Some(origin) = Guard::enter().map(|guard| record::origin_of_new_thread(&guard)) else {
         return real_call(routine, argument);
-    }
-    let start = Box::into_raw(Box::new(Start { routine, argument, stack }));
+    };
+    let start = Box::into_raw(Box::new(Start { routine, argument, origin }));
     let failed = real_call(thread_entry::entry(), start.cast());
     if failed != 0 {
         // SAFETY: from the box above; a thread that was not started does not take it.

@@ -123,6 +123,13 @@ impl<'a> Frame<'a> {
         }
     }
 
+    /// The object in a local variable, null if it is not set.
+    pub(super) fn local(self, index: usize) -> *const u8 {
+        // SAFETY: a live frame of a function has all its local variables there.
+        let reference: usize = unsafe { read(self.address, self.layout.frame_locals + index * size_of::<usize>()) };
+        (reference & !TAG_BITS) as *const u8
+    }
+
     /// Whether the frame is one of Python code that has begun its function's body; before that its
     /// line is not known, and Python's own tracebacks leave it out (`_PyFrame_IsIncomplete`).
     pub(super) fn is_complete(self) -> bool {

@@ -19,6 +19,8 @@ pub(super) struct Layout {
     pub(super) frame_code: usize,
     /// Pointer to the frame that waits for this one: `f_back`, from 3.11 on `previous`.
     pub(super) frame_previous: usize,
+    /// `f_localsplus`, from 3.11 on `localsplus`: pointers to the local variables, arguments first.
+    pub(super) frame_locals: usize,
     /// Where in its code the frame is.
     pub(super) position: Position,
     /// `PyCodeObject.co_firstlineno`, 32 bits.
@@ -95,6 +97,7 @@ const PYTHON_3_9: Layout = Layout {
     cframe_frame: None,
     frame_code: 32,
     frame_previous: 24,
+    frame_locals: 360,
     position: Position::LastInstruction { last_instruction: 104, per_unit: 2 },
     code_first_line: 40,
     code_file: 104,
@@ -112,6 +115,7 @@ const PYTHON_3_9: Layout = Layout {
 
 /// Of 3.10.13.
 const PYTHON_3_10: Layout = Layout {
+    frame_locals: 352,
     position: Position::LastInstruction { last_instruction: 96, per_unit: 1 },
     line_table_format: LineTableFormat::LineRanges,
     ..PYTHON_3_9
@@ -123,6 +127,7 @@ const PYTHON_3_11: Layout = Layout {
     cframe_frame: Some(8),
     frame_code: 32,
     frame_previous: 48,
+    frame_locals: 72,
     position: Position::Address { instruction: 56, owner: 69, object: 40, code_first_traceable: 168, code_units: 184 },
     code_first_line: 72,
     code_file: 112,
@@ -154,6 +159,7 @@ const PYTHON_3_13: Layout = Layout {
 
 /// Of 3.14.10.
 const PYTHON_3_14: Layout = Layout {
+    frame_locals: 80,
     position: Position::Address { instruction: 56, owner: 74, object: 48, code_first_traceable: 192, code_units: 208 },
     ..PYTHON_3_13
 };

@@ -2,7 +2,8 @@
 //! and the call stack of the calling thread, read without any help of the interpreter's.
 //!
 //! `layout.rs` and `debug_offsets.rs` know the versions, `frames.rs` and `code_object.rs` read,
-//! `stack_cache.rs` turns frames into stack ids, `self_check.rs` compares with what `public_api.rs`
+//! `stack_cache.rs` turns frames into stack ids, `thread_name.rs` finds the name of a thread that is
+//! being started, `self_check.rs` compares with what `public_api.rs`
 //! says and turns stacks off rather than record wrong ones.
 
 mod code_death;
@@ -14,6 +15,7 @@ mod public_api;
 mod self_check;
 mod stack_cache;
 mod text;
+mod thread_name;
 mod version;
 
 use std::sync::OnceLock;
@@ -26,6 +28,7 @@ use frames::ThreadStates;
 use layout::Layout;
 
 pub(crate) use stack_cache::{StackCache, next_ids};
+pub(crate) use thread_name::name_of_started_thread;
 pub(crate) use version::version_text;
 
 /// What is needed to walk stacks.
