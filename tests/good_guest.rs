@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use rustix::process::Signal;
-use support::{Folder, Running, copy_fil, python, pythons, run, run_with_input, testdata};
+use support::{Folder, Running, copy_fil, for_each_python, python, run, run_with_input, testdata};
 
 #[test]
 fn input_and_output_go_through_untouched() {
@@ -190,7 +190,7 @@ fn a_fil_copied_alone_into_an_empty_folder_works() {
     let installed = Folder::new();
     let fil = installed.join("fil");
     copy_fil(&fil);
-    for python in pythons() {
+    for_each_python(|python| {
         let folder = Folder::new();
         let code = "def hold(): return bytearray(40_000_000)\nheld = hold()";
         let in_bare_environment = |arguments: &[&str]| {
@@ -203,7 +203,7 @@ fn a_fil_copied_alone_into_an_empty_folder_works() {
         assert!(peak.stdout.contains("hold"), "{peak:#?}");
         assert_eq!(installed.names(), ["fil"]);
         assert_eq!(folder.names(), ["trace.fil"]);
-    }
+    });
 }
 
 #[test]

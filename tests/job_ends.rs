@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde_json::Value;
-use support::{Folder, Peak, Running, line_of, list, number, python, pythons, run, testdata};
+use support::{Folder, Peak, Running, for_each_python, line_of, list, number, python, run, testdata};
 
 /// A bytearray of this many bytes: a zero at its end and the object.
 fn bytearray(bytes: u64) -> u64 {
@@ -31,7 +31,7 @@ fn assert_killed_is_found(peak: &Peak) {
 
 #[test]
 fn a_job_that_is_killed_in_the_middle_shows_its_memory_at_that_moment() {
-    for python in pythons() {
+    for_each_python(|python| {
         let folder = Folder::new();
         let (running, job) = start_killed(&folder, &python.path);
         rustix::process::kill_process(job, Signal::KILL).expect("it runs");
@@ -40,7 +40,7 @@ fn a_job_that_is_killed_in_the_middle_shows_its_memory_at_that_moment() {
         assert!(ended.fil_lines()[0].contains("SIGKILL"), "{ended:#?}");
         assert_killed_is_found(&folder.peak());
         assert_eq!(folder.names(), ["trace.fil"], "nothing is left beside the trace");
-    }
+    });
 }
 
 /// As when a machine runs out of memory in earnest: fil dies first, the job goes on and dies too.
@@ -60,7 +60,7 @@ fn a_job_and_its_fil_that_are_both_killed_lose_nothing() {
 
 #[test]
 fn blocks_freed_by_another_thread_are_gone() {
-    for python in pythons() {
+    for_each_python(|python| {
         let folder = Folder::new();
         let ended = folder.record_testdata(&python.path, "two_threads.py");
         let expected: Value = serde_json::from_str(&ended.stdout).expect("JSON");
@@ -71,13 +71,13 @@ fn blocks_freed_by_another_thread_are_gone() {
         }
         let ballast = peak.bytes_at("two_threads.py", line_of("two_threads.py", "ballast ="));
         assert_eq!(ballast, number(&expected, "main"), "{}", python.name);
-    }
+    });
 }
 
 /// A child counts what it allocates itself, and what it frees of its parent's is not its to free.
 #[test]
 fn a_forked_child_and_a_subprocess_are_recorded() {
-    for python in pythons() {
+    for_each_python(|python| {
         let folder = Folder::new();
         let ended = folder.record_testdata(&python.path, "forks.py");
         assert_eq!(ended.stdout, "child 7\nsubprocess 20971520\n");
@@ -88,7 +88,7 @@ fn a_forked_child_and_a_subprocess_are_recorded() {
         let live: Vec<u64> =
             list(peak.value(), "processes").iter().map(|process| number(process, "live_bytes")).collect();
         assert_eq!(live.iter().filter(|&&bytes| bytes >= 50 << 20).count(), 2, "both at one instant: {live:?}");
-    }
+    });
 }
 
 /// The pipes make the order: the child has its block, after a pause the parent gets one, and only then
@@ -111,12 +111,12 @@ held = bytearray(50_000_000)
 os.write(back[1], b'+')
 os.wait()
 ";
-    for python in pythons() {
+    for_each_python(|python| {
         let folder = Folder::new();
         folder.record_code(&python.path, code).success();
         let peak = folder.peak().number("peak_bytes");
         assert!((130_000_000..135_000_000).contains(&peak), "{peak} on {}", python.name);
-    }
+    });
 }
 
 #[test]

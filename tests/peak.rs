@@ -7,7 +7,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use support::{Folder, Place, ask_python, list, number, python, pythons, read_csv, run, testdata, text};
+use support::{Folder, Place, ask_python, for_each_python, list, number, python, read_csv, run, testdata, text};
 
 /// Bytes of the arrays in testdata/seed.py.
 const BIG_ARRAY: u64 = 419_430_400;
@@ -26,7 +26,7 @@ fn frame(function: &str, file: &str, line: u64) -> Place {
 
 #[test]
 fn three_arrays_are_found_to_the_byte_with_their_whole_stacks() {
-    for python in pythons() {
+    for_each_python(|python| {
         let folder = Folder::new();
         folder.record_testdata(&python.path, "seed.py");
         let peak = folder.peak();
@@ -61,7 +61,7 @@ fn three_arrays_are_found_to_the_byte_with_their_whole_stacks() {
         let program: u64 = stacks.iter().filter(|(_, frames)| after_imports(frames)).map(|(bytes, _)| bytes).sum();
         let rest = program - arrays;
         assert!(rest < 4096, "{}: {rest} bytes besides the arrays", python.name);
-    }
+    });
 }
 
 /// The C library's blocks carry nothing beside them: here the bytes are exact.
@@ -105,7 +105,7 @@ for f in (by_malloc, by_calloc, by_realloc, by_shrinking, by_reallocarray, by_al
 def ballast(): kept[13] = malloc(100_000_000)
 ballast()
 "#;
-    for python in pythons() {
+    for_each_python(|python| {
         let folder = Folder::new();
         folder.record_code(&python.path, code).success();
         let peak = folder.peak();
@@ -127,7 +127,7 @@ ballast()
         ] {
             assert_eq!(peak.bytes_of("<string>", function), bytes, "{function} on {}", python.name);
         }
-    }
+    });
 }
 
 /// Every name that the contract has, with its type, and nothing that is not to be relied on.

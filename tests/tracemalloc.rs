@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use serde_json::Value;
-use support::{Folder, Python, line_of, number, pythons, run, testdata};
+use support::{Folder, Python, for_each_python, line_of, number, run, testdata};
 
 /// Bytes and blocks of each line of testdata/lists.py.
 type Lines = BTreeMap<u64, (u64, u64)>;
@@ -41,11 +41,11 @@ fn by_fil(python: &Python) -> Lines {
 
 #[test]
 fn fil_agrees_with_tracemalloc_on_every_line() {
-    for python in pythons() {
-        let mut expected = by_tracemalloc(&python);
+    for_each_python(|python| {
+        let mut expected = by_tracemalloc(python);
         // This line runs under tracemalloc only, and is not the program's.
         expected.remove(&line_of("lists.py", "tracemalloc.take_snapshot()"));
         assert!(expected.values().map(|(bytes, _)| bytes).sum::<u64>() > 50_000_000, "it sees the large lists");
-        assert_eq!(by_fil(&python), expected, "(bytes, blocks) of each line on {}", python.name);
-    }
+        assert_eq!(by_fil(python), expected, "(bytes, blocks) of each line on {}", python.name);
+    });
 }

@@ -1,0 +1,29 @@
+//! The programs in `testdata/` that are recorded.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{Folder, run};
+
+/// A program in `testdata/`.
+pub(crate) fn testdata(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata").join(name).canonicalize().expect("is in testdata/")
+}
+
+/// Number of the only line of a program in `testdata/` that contains `text`.
+pub(crate) fn line_of(name: &str, text: &str) -> u64 {
+    let source = std::fs::read_to_string(testdata(name)).expect("is in testdata/");
+    let mut lines = source.lines().enumerate().filter(|(_, line)| line.contains(text)).map(|(index, _)| index + 1);
+    let line = lines.next().expect("the line is there");
+    assert_eq!(lines.next(), None, "more than one line of {name} contains {text:?}");
+    line as u64
+}
+
+/// A C program of `testdata/` as a library in this folder.
+pub(crate) fn library(folder: &Folder, source: &str) -> PathBuf {
+    let library = folder.join("library.so");
+    let mut compile = Command::new("cc");
+    compile.args(["-shared", "-fPIC", "-fexceptions", "-O1", "-pthread", "-o"]).arg(&library).arg(testdata(source));
+    run(&mut compile).success();
+    library
+}
