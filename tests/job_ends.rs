@@ -162,14 +162,14 @@ threading.Thread(target=outlive_main_thread).start()
 import sys; sys.stdout.flush()
 ctypes.CDLL(None).pthread_exit(None)
 ";
-    for python in pythons() {
+    for_each_python(|python| {
         let folder = Folder::new();
         let ended = folder.record_code(&python.path, code).success();
         assert_eq!(ended.stdout, "0\nended\n", "{}", python.name);
         let peak = folder.peak();
         assert_eq!(peak.bytes_of("<string>", "hold"), bytearray(70_000_000), "{}", python.name);
         assert_eq!(peak.warnings(), Vec::<String>::new(), "{}", python.name);
-    }
+    });
 }
 
 /// exec(2) keeps the process id: what ran before and after are two programs all the same.

@@ -7,7 +7,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use support::{Folder, Peak, Python, library, line_of, pythons, run, testdata};
+use support::{Folder, Peak, Python, for_each_python, library, line_of, run, testdata};
 
 const PROGRAM: &str = "allocators.py";
 
@@ -74,7 +74,7 @@ fn category(peak: &Peak, name: &str) -> u64 {
 
 #[test]
 fn every_allocator_gives_the_same_exact_answer() {
-    for python in pythons() {
+    for_each_python(|python| {
         let settings = Setting::all(&python);
         assert!(settings.len() >= 9, "{}: {settings:?}", python.name);
         for setting in settings {
@@ -100,5 +100,5 @@ fn every_allocator_gives_the_same_exact_answer() {
             let mapped = category(&peak, "mmap");
             assert!(mapped < 256 << 10, "{} {setting:?}: {mapped}, as much as an arena", python.name);
         }
-    }
+    });
 }

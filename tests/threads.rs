@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use support::{Folder, Place, Python, library, line_of, list, number, pythons, run, testdata, text};
+use support::{Folder, Place, Python, for_each_python, library, line_of, list, number, run, testdata, text};
 
 /// Runs a program with a library as its argument under fil, and without it, which must look the same.
 /// The result is what it printed.
@@ -53,7 +53,7 @@ fn frame(function: &str, line: &str) -> Place {
 
 #[test]
 fn what_c_threads_allocate_belongs_to_the_python_stack_that_started_them() {
-    for python in pythons() {
+    for_each_python(|python| {
         let folder = Folder::new();
         let library = library(&folder, "c_threads.c");
         record_with_library(&folder, &python, "c_threads.py", &library);
@@ -84,12 +84,12 @@ fn what_c_threads_allocate_belongs_to_the_python_stack_that_started_them() {
             // The child after a fork has one thread.
             assert_eq!(row.thread == "MainThread", row.process != job, "{}: {row:#?}", python.name);
         }
-    }
+    });
 }
 
 #[test]
 fn threads_have_the_names_that_they_were_given() {
-    for python in pythons() {
+    for_each_python(|python| {
         let folder = Folder::new();
         let library = library(&folder, "c_threads.c");
         let printed = record_with_library(&folder, &python, "thread_names.py", &library);
@@ -105,13 +105,13 @@ fn threads_have_the_names_that_they_were_given() {
                 name => assert_eq!(row.thread, name, "{}", python.name),
             }
         }
-    }
+    });
 }
 
 /// What CPython itself allocates for a thread, before and after its frames, is owed to who starts it.
 #[test]
 fn nothing_of_a_python_thread_is_without_a_stack() {
-    for python in pythons() {
+    for_each_python(|python| {
         let folder = Folder::new();
         let code = "
 import threading
@@ -132,5 +132,5 @@ end.set()
         for worker in workers {
             assert!(!worker.frames.is_empty(), "{}: {worker:#?}", python.name);
         }
-    }
+    });
 }
