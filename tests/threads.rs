@@ -65,6 +65,7 @@ fn what_c_threads_allocate_belongs_to_the_python_stack_that_started_them() {
         let module = |line: &str| frame("<module>", line);
         let expected = [
             (10_000_001, vec![module("print(thread())"), frame("thread", "SIZE(10_000_001)")]),
+            (10_000_006, vec![module("print(small_thread())"), frame("small_thread", "SIZE(10_000_006)")]),
             (10_000_002, vec![module("print(thread_of_thread())"), frame("thread_of_thread", "SIZE(10_000_002)")]),
             (10_000_003, vec![module("print(c11_thread())"), frame("c11_thread", "SIZE(10_000_003)")]),
             (10_000_004, vec![frame("thread_of_python_thread", "SIZE(10_000_004)")]),
