@@ -120,6 +120,22 @@ void hold_in_thread_named_late(size_t size, const char *name)
     run(hold_and_name, &named);
 }
 
+static void *allocate_and_free(void *kept)
+{
+    last = malloc(64);
+    free(last);
+    if (kept != NULL)
+        hold(kept);
+    return NULL;
+}
+
+/* One after the other; each `every`th of them keeps a block. */
+void many_threads(int count, int every, size_t size)
+{
+    for (int number = 0; number < count; number++)
+        run(allocate_and_free, number % every == 0 ? (void *)size : NULL);
+}
+
 /* The ways a thread ends. Each must run its cleanup handler. */
 static int cleaned_up;
 

@@ -135,3 +135,28 @@ end.set()
         }
     }
 }
+
+#[test]
+fn thousands_of_short_threads_are_exact_and_need_little_room() {
+    for python in pythons() {
+        let folder = Folder::new();
+        let (program, library) = (testdata("many_threads.py"), library(&folder, "c_threads.c"));
+        let arguments = [program.to_str().expect("UTF-8"), library.to_str().expect("UTF-8")];
+        let ended = run(&mut folder.record_command(&python.path, &arguments)).success();
+        let expected: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+
+        let peak = folder.peak();
+        assert_eq!(peak.bytes_of("many_threads.py", "keep"), number(&expected, "python_bytes"), "{}", python.name);
+        let c_threads = line_of("many_threads.py", "library.many_threads(");
+        let rows = rows(peak.value());
+        let of_c_threads = rows.iter().filter(|row| {
+            row.thread != "MainThread" && row.frames.last().is_some_and(|(_, _, line)| *line == c_threads)
+        });
+        let bytes: u64 = of_c_threads.map(|row| row.live_bytes).sum();
+        assert_eq!(bytes, number(&expected, "c_bytes"), "{}", python.name);
+
+        // As many slots as a job with few threads may have, of 64 KiB.
+        let spool_bytes = number(&expected, "spool_bytes");
+        assert!(spool_bytes <= 128 * (64 << 10) + (64 << 10), "{}: {spool_bytes}", python.name);
+    }
+}

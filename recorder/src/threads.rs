@@ -92,7 +92,7 @@ fn attach(given_name: Option<&str>) -> *mut ThreadRecorder {
         return null_mut();
     }
     let thread = ThreadNumber(NEXT_THREAD.fetch_add(1, Ordering::Relaxed));
-    let Some(slot) = session.spool.take_beyond_comfort().filter(|_| thread.0 < MAX_THREADS) else {
+    let Some(slot) = session.first_slot().filter(|_| thread.0 < MAX_THREADS) else {
         background::give_up("there are more threads than the spool has room for");
         return null_mut();
     };
