@@ -1,6 +1,7 @@
 /* Threads that C code starts, for testdata/c_threads.py. What they allocate stays allocated. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -26,6 +27,20 @@ static void *run(void *(*routine)(void *), void *argument)
 }
 
 size_t hold_in_thread(size_t size) { return (size_t)run(hold, (void *)size); }
+
+/* With the smallest stack that a thread may have. */
+size_t hold_in_small_thread(size_t size)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    void *result = NULL;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, PTHREAD_STACK_MIN);
+    if (pthread_create(&thread, &attributes, hold, (void *)size) == 0)
+        pthread_join(thread, &result);
+    pthread_attr_destroy(&attributes);
+    return (size_t)result;
+}
 
 static void *hold_in_another(void *size) { return run(hold, size); }
 
@@ -103,6 +118,22 @@ void hold_in_thread_named_late(size_t size, const char *name)
 {
     struct named named = { size, name };
     run(hold_and_name, &named);
+}
+
+static void *allocate_and_free(void *kept)
+{
+    last = malloc(64);
+    free(last);
+    if (kept != NULL)
+        hold(kept);
+    return NULL;
+}
+
+/* One after the other; each `every`th of them keeps a block. */
+void many_threads(int count, int every, size_t size)
+{
+    for (int number = 0; number < count; number++)
+        run(allocate_and_free, number % every == 0 ? (void *)size : NULL);
 }
 
 /* The ways a thread ends. Each must run its cleanup handler. */

@@ -13,6 +13,10 @@ def thread():
     return library.hold_in_thread(SIZE(10_000_001))
 
 
+def small_thread():
+    return library.hold_in_small_thread(SIZE(10_000_006))
+
+
 def thread_of_thread():
     return library.hold_in_thread_of_thread(SIZE(10_000_002))
 
@@ -47,6 +51,7 @@ def fork_in_thread():
 
 
 print(thread())
+print(small_thread())
 print(thread_of_thread())
 print(c11_thread())
 print(python_thread())

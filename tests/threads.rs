@@ -65,6 +65,7 @@ fn what_c_threads_allocate_belongs_to_the_python_stack_that_started_them() {
         let module = |line: &str| frame("<module>", line);
         let expected = [
             (10_000_001, vec![module("print(thread())"), frame("thread", "SIZE(10_000_001)")]),
+            (10_000_006, vec![module("print(small_thread())"), frame("small_thread", "SIZE(10_000_006)")]),
             (10_000_002, vec![module("print(thread_of_thread())"), frame("thread_of_thread", "SIZE(10_000_002)")]),
             (10_000_003, vec![module("print(c11_thread())"), frame("c11_thread", "SIZE(10_000_003)")]),
             (10_000_004, vec![frame("thread_of_python_thread", "SIZE(10_000_004)")]),
@@ -133,4 +134,29 @@ end.set()
             assert!(!worker.frames.is_empty(), "{}: {worker:#?}", python.name);
         }
     });
+}
+
+#[test]
+fn thousands_of_short_threads_are_exact_and_need_little_room() {
+    for python in pythons() {
+        let folder = Folder::new();
+        let (program, library) = (testdata("many_threads.py"), library(&folder, "c_threads.c"));
+        let arguments = [program.to_str().expect("UTF-8"), library.to_str().expect("UTF-8")];
+        let ended = run(&mut folder.record_command(&python.path, &arguments)).success();
+        let expected: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+
+        let peak = folder.peak();
+        assert_eq!(peak.bytes_of("many_threads.py", "keep"), number(&expected, "python_bytes"), "{}", python.name);
+        let c_threads = line_of("many_threads.py", "library.many_threads(");
+        let rows = rows(peak.value());
+        let of_c_threads = rows.iter().filter(|row| {
+            row.thread != "MainThread" && row.frames.last().is_some_and(|(_, _, line)| *line == c_threads)
+        });
+        let bytes: u64 = of_c_threads.map(|row| row.live_bytes).sum();
+        assert_eq!(bytes, number(&expected, "c_bytes"), "{}", python.name);
+
+        // As many slots as a job with few threads may have, of 64 KiB.
+        let spool_bytes = number(&expected, "spool_bytes");
+        assert!(spool_bytes <= 128 * (64 << 10) + (64 << 10), "{}: {spool_bytes}", python.name);
+    }
 }

@@ -41,7 +41,7 @@ impl EventEncoder {
 
     /// Starts the next chunk.
     pub fn restart(&mut self, first_ns: u64, first_turn: u64) {
-        self.model = EventModel::new(first_ns, first_turn);
+        self.model.restart(first_ns, first_turn);
     }
 
     /// The last time stamp in nanoseconds.

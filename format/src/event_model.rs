@@ -32,19 +32,20 @@ struct RecentAlloc {
     class: u8,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct FreedBlocks {
     addresses: [u64; FREED],
     top: u8,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Region {
     number: u64,
     last_free: u64,
 }
 
 /// The state both sides keep while they go through a chunk.
+#[derive(Clone, Copy)]
 pub(crate) struct EventModel {
     /// Last allocated address, rotated; see [`rotate`].
     last_alloc: u64,
@@ -64,21 +65,31 @@ pub(crate) struct EventModel {
     freed: [FreedBlocks; 2 * CLASSES],
 }
 
+static BEGINNING: EventModel = EventModel {
+    last_alloc: 0,
+    last_of_class: [0; 2 * CLASSES],
+    last_free: 0,
+    regions: [Region { number: 0, last_free: 0 }; REGIONS],
+    last_stack: 0,
+    last_ns: 0,
+    last_turn: 0,
+    sizes: [u64::MAX; SIZES],
+    recent: [RecentAlloc { address: 0, class: 0 }; RECENT],
+    freed: [FreedBlocks { addresses: [0; FREED], top: 0 }; 2 * CLASSES],
+};
+
 impl EventModel {
     /// The state at the beginning of a chunk.
+    #[inline]
     pub(crate) fn new(first_ns: u64, first_turn: u64) -> EventModel {
-        EventModel {
-            last_alloc: 0,
-            last_of_class: [0; 2 * CLASSES],
-            last_free: 0,
-            regions: [Region::default(); REGIONS],
-            last_stack: 0,
-            last_ns: first_ns,
-            last_turn: first_turn,
-            sizes: [u64::MAX; SIZES],
-            recent: [RecentAlloc::default(); RECENT],
-            freed: [FreedBlocks::default(); 2 * CLASSES],
-        }
+        EventModel { last_ns: first_ns, last_turn: first_turn, ..BEGINNING }
+    }
+
+    /// Makes it that of the beginning of a chunk, in place: threads whose stacks are small do this.
+    pub(crate) fn restart(&mut self, first_ns: u64, first_turn: u64) {
+        *self = BEGINNING;
+        self.last_ns = first_ns;
+        self.last_turn = first_turn;
     }
 
     /// The place of `size` in the table of recent sizes.

@@ -99,6 +99,22 @@ impl Session {
         }
     }
 
+    /// A slot for a thread's first chunk. As long as the background thread has full ones, they come back
+    /// by waiting, and thousands of short-lived threads need no more room than a few; those that threads
+    /// hold do not, so the spool grows with the threads that live at one time.
+    pub(crate) fn first_slot(&self) -> Option<Slot> {
+        loop {
+            let seen = self.slot_freed.rings();
+            if let Some(slot) = self.spool.take() {
+                return Some(slot);
+            }
+            if self.queue.1.is_empty() || !guard::is_on() {
+                return self.spool.take_beyond_comfort();
+            }
+            self.slot_freed.wait(seen, SLOT_WAIT);
+        }
+    }
+
     /// Hands a slot to the background thread.
     pub(crate) fn hand_over(&self, slot: Slot, length: usize, header: ChunkHeader) {
         // Fails only without a receiver, and that stands beside the sender.

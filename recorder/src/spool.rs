@@ -121,8 +121,8 @@ impl Spool {
         self.free.1.try_recv().ok()
     }
 
-    /// A free slot for one who cannot wait: a thread's first events (slots that threads hold do not
-    /// come back by waiting) and the background thread (it would wait for itself).
+    /// A free slot for one who cannot wait: a thread that begins when all slots are held by others, and
+    /// the background thread, which would wait for itself.
     pub(crate) fn take_beyond_comfort(&self) -> Option<Slot> {
         self.take().or_else(|| {
             let mut slot_count = self.slot_count.lock();

@@ -40,15 +40,17 @@ pub(crate) struct ThreadRecorder {
 }
 
 impl ThreadRecorder {
-    /// A recorder whose first chunk goes into `slot`.
+    /// A recorder whose first chunk goes into `slot`. It is built on the stack first, of which some threads have
+    /// little: that is over before anything else happens.
+    #[inline(never)]
     pub(crate) fn new(
         session: &'static Session,
         thread: ThreadNumber,
         name: Box<str>,
         inherited_stack: StackId,
         slot: Slot,
-    ) -> ThreadRecorder {
-        let mut recorder = ThreadRecorder {
+    ) -> Box<ThreadRecorder> {
+        let mut recorder = Box::new(ThreadRecorder {
             session,
             slot: None,
             length: 0,
@@ -61,7 +63,7 @@ impl ThreadRecorder {
             encoder: EventEncoder::new(0, 0),
             stack_cache: StackCache::default(),
             inherited_stack,
-        };
+        });
         recorder.begin_chunk(slot);
         recorder
     }
@@ -125,7 +127,7 @@ impl ThreadRecorder {
     }
 
     /// Hands over what there is: the thread has ended.
-    pub(crate) fn finish(mut self) {
+    pub(crate) fn finish(&mut self) {
         if let Some(slot) = self.slot.take() {
             if self.length == 0 {
                 self.session.spool.give_back(slot);

@@ -94,14 +94,14 @@ fn attach(given_name: Option<&str>) -> *mut ThreadRecorder {
         return null_mut();
     }
     let thread = ThreadNumber(NEXT_THREAD.fetch_add(1, Ordering::Relaxed));
-    let Some(slot) = session.spool.take_beyond_comfort().filter(|_| thread.0 < MAX_THREADS) else {
+    let Some(slot) = session.first_slot().filter(|_| thread.0 < MAX_THREADS) else {
         background::give_up("there are more threads than the spool has room for");
         return null_mut();
     };
     let name = given_name.map_or_else(|| kernel_name(session), str::to_owned);
     DefinitionLog::write(&Definition::ThreadStart { thread, kernel_id: kernel_id() as u32, name: &name });
     let inherited_stack = StackId(thread_words().inherited_stack.get() as u32);
-    let recorder = Box::into_raw(Box::new(ThreadRecorder::new(session, thread, name.into(), inherited_stack, slot)));
+    let recorder = Box::into_raw(ThreadRecorder::new(session, thread, name.into(), inherited_stack, slot));
     thread_words().recorder.set(recorder.cast());
     wish_for_end(DESTRUCTOR_ROUNDS - 1);
     recorder
