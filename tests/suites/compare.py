@@ -14,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from expected import expected_reason
 from side import Side
 from suites import SUITES
 from verdicts import DIFFERENT, EXPECTED, counts, verdicts
@@ -36,6 +37,9 @@ def compare_module(options, suite, module, folder):
     )
     for case, (kind, reason) in cases.items():
         print(f"    {kind} {case}: without {counts(without, case)}; with {counts(with_fil, case)}{reason}")
+    for case in sorted(with_fil.outcomes.keys() - cases.keys()):
+        if expected_reason(suite.name, case):
+            print(f"    the same, though expected.py lists it: {case}")
     for notice in sorted(with_fil.notices):
         print(f"    {notice}")
     if without.cases == 0:
@@ -46,9 +50,18 @@ def compare_module(options, suite, module, folder):
 
 def has_module(python, module):
     """Whether this Python has the module; names of regrtest are relative to the package `test`."""
-    full_name = module if "." in module else f"test.{module}"
-    script = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({full_name!r}) is None)"
-    return subprocess.run([python, "-c", script], check=False).returncode == 0
+    full_name = module if module.split(".")[0] in SUITES else f"test.{module}"
+    return subprocess.run([python, "-c", _HAS_MODULE, full_name], check=False).returncode == 0
+
+
+_HAS_MODULE = """
+import importlib.util, sys
+try:
+    found = importlib.util.find_spec(sys.argv[1]) is not None
+except ModuleNotFoundError:
+    found = False
+sys.exit(0 if found else 1)
+"""
 
 
 def parse_arguments():

@@ -26,22 +26,26 @@ _CPYTHON_FULL = """
 _CPYTHON_CI = """
     test_gc test_thread test_threading test_threadsignals
     test_fork1 test_posix test_subprocess test_multiprocessing_main_handling
-    test_coroutines test_asyncgen test_mmap test_ctypes test_signal test_sys test_faulthandler
-    test_generators test_frame test_sys_settrace test_sys_setprofile test_tracemalloc
+    test_asyncio.test_tasks test_asyncio.test_subprocess test_coroutines test_asyncgen
+    test_mmap test_ctypes test_signal test_sys test_faulthandler
+    test_generators test_frame test_sys_settrace test_sys_setprofile test_monitoring test_tracemalloc
     test_exceptions test_dict test_list test_unicode test_str
 """
 
 _NUMPY_FULL = """
-    numpy._core.tests.test_multiarray
+    numpy._core numpy.lib numpy.linalg numpy.fft numpy.random numpy.ma numpy.polynomial numpy.matrixlib numpy.testing
 """
+
 _NUMPY_CI = """
-    numpy._core.tests.test_mem_policy
+    numpy._core.tests.test_multithreading numpy._core.tests.test_nditer numpy.linalg numpy.fft
 """
+
 _PANDAS_FULL = """
-    pandas.tests.frame
+    pandas.tests.frame pandas.tests.groupby pandas.tests.strings pandas.tests.libs pandas.tests.tseries
 """
+
 _PANDAS_CI = """
-    pandas.tests.libs
+    pandas.tests.libs pandas.tests.frame.test_constructors
 """
 
 
