@@ -9,12 +9,12 @@ listed in expected.py.
 
 import argparse
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from expected import expected_reason
+from module import find_module
 from side import Side
 from suites import SUITES
 from verdicts import DIFFERENT, EXPECTED, counts, verdicts
@@ -32,7 +32,7 @@ def compare_module(options, suite, module, folder):
     cases = verdicts(suite, without, with_fil)
     differences = sum(kind == DIFFERENT for kind, _ in cases.values())
     print(
-        f"{module:38} {without.cases:6} {without.passed:6} {with_fil.passed:6} {differences:5}"
+        f"{module.name:38} {without.cases:6} {without.passed:6} {with_fil.passed:6} {differences:5}"
         f" {without.seconds:8.1f} {with_fil.seconds:8.1f} {with_fil.trace_bytes / 2**20:9.1f} {with_fil.analyzed!s:>8}"
     )
     for case, (kind, reason) in cases.items():
@@ -46,22 +46,6 @@ def compare_module(options, suite, module, folder):
         print("    nothing to compare with: there are no results without fil")
     sys.stdout.flush()
     return differences == 0 and with_fil.analyzed == 0 and without.cases > 0
-
-
-def has_module(python, module):
-    """Whether this Python has the module; names of regrtest are relative to the package `test`."""
-    full_name = module if module.split(".")[0] in SUITES else f"test.{module}"
-    return subprocess.run([python, "-c", _HAS_MODULE, full_name], check=False).returncode == 0
-
-
-_HAS_MODULE = """
-import importlib.util, sys
-try:
-    found = importlib.util.find_spec(sys.argv[1]) is not None
-except ModuleNotFoundError:
-    found = False
-sys.exit(0 if found else 1)
-"""
 
 
 def parse_arguments():
@@ -90,11 +74,12 @@ def main():
     header = f"{'module':38} {'cases':>6} {'passed':>6} {'in fil':>6} {'diff.':>5}"
     print(f"{header} {'s':>8} {'s in fil':>8} {'trace MiB':>9} {'analyzed':>8}", flush=True)
     differing = []
-    for module in options.modules or suite.selected(options.selection):
-        if not has_module(options.python, module):
-            print(f"{module:38} is not in this Python")
+    for name in options.modules or suite.selected(options.selection):
+        module = find_module(options.python, suite.name, name)
+        if module is None:
+            print(f"{name:38} is not in this Python")
         elif not compare_module(options, suite, module, folder):
-            differing.append(module)
+            differing.append(name)
     if not options.keep:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"{len(differing)} modules differ: {' '.join(differing)}" if differing else "no module differs")

@@ -1,6 +1,8 @@
-"""The test suites: how one module of each is run, and which modules are selected."""
+"""The test suites: which modules of each are selected."""
 
 from dataclasses import dataclass
+
+from module import pytest, regrtest
 
 # Required: gc, threads, processes, asyncio, mmap, ctypes, signals, sys, faulthandler, fork,
 # generators, coroutines, exceptions, dict, list, unicode. A name that a Python does not have (3.13
@@ -51,11 +53,12 @@ _PANDAS_CI = """
 
 @dataclass(frozen=True)
 class Suite:
-    """A test suite: its modules by selection, and the arguments of Python that run one of them."""
+    """A test suite: the names of its modules by selection."""
 
     name: str
     selections: dict
     arguments: object
+    """Makes the arguments of Python that run one Module and write its results to a path."""
     failed_code: str
     """Exit code of a run in which cases failed; any other but 0 says more than that."""
 
@@ -63,24 +66,11 @@ class Suite:
         return self.selections[selection].split()
 
 
-def _regrtest(module, xml_path):
-    # -u none: no network, no tests that take much processor time, disk or memory. A changed
-    # environment is a thread, process, descriptor or setting that the module left behind.
-    options = ["-v", "-u", "none", "--fail-env-changed"]
-    return ["-m", "test", *options, "--junit-xml", xml_path, module]
-
-
-def _pytest(module, xml_path):
-    marks = "not slow and not network and not db and not single_cpu"
-    plugins = ["-p", "no:cacheprovider"]
-    return ["-m", "pytest", "-q", *plugins, "-m", marks, f"--junit-xml={xml_path}", "--pyargs", module]
-
-
 SUITES = {
     suite.name: suite
     for suite in (
-        Suite("cpython", {"full": _CPYTHON_FULL, "ci": _CPYTHON_CI}, _regrtest, "2"),
-        Suite("numpy", {"full": _NUMPY_FULL, "ci": _NUMPY_CI}, _pytest, "1"),
-        Suite("pandas", {"full": _PANDAS_FULL, "ci": _PANDAS_CI}, _pytest, "1"),
+        Suite("cpython", {"full": _CPYTHON_FULL, "ci": _CPYTHON_CI}, regrtest, "2"),
+        Suite("numpy", {"full": _NUMPY_FULL, "ci": _NUMPY_CI}, pytest, "1"),
+        Suite("pandas", {"full": _PANDAS_FULL, "ci": _PANDAS_CI}, pytest, "1"),
     )
 }
