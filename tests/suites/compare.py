@@ -9,11 +9,12 @@ listed in expected.py.
 
 import argparse
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from expected import expected_reason
+from module import find_module
 from side import Side
 from suites import SUITES
 from verdicts import DIFFERENT, EXPECTED, counts, verdicts
@@ -31,24 +32,20 @@ def compare_module(options, suite, module, folder):
     cases = verdicts(suite, without, with_fil)
     differences = sum(kind == DIFFERENT for kind, _ in cases.values())
     print(
-        f"{module:38} {without.cases:6} {without.passed:6} {with_fil.passed:6} {differences:5}"
+        f"{module.name:38} {without.cases:6} {without.passed:6} {with_fil.passed:6} {differences:5}"
         f" {without.seconds:8.1f} {with_fil.seconds:8.1f} {with_fil.trace_bytes / 2**20:9.1f} {with_fil.analyzed!s:>8}"
     )
     for case, (kind, reason) in cases.items():
         print(f"    {kind} {case}: without {counts(without, case)}; with {counts(with_fil, case)}{reason}")
+    for case in sorted(with_fil.outcomes.keys() - cases.keys()):
+        if expected_reason(suite.name, case):
+            print(f"    the same, though expected.py lists it: {case}")
     for notice in sorted(with_fil.notices):
         print(f"    {notice}")
     if without.cases == 0:
         print("    nothing to compare with: there are no results without fil")
     sys.stdout.flush()
     return differences == 0 and with_fil.analyzed == 0 and without.cases > 0
-
-
-def has_module(python, module):
-    """Whether this Python has the module; names of regrtest are relative to the package `test`."""
-    full_name = module if "." in module else f"test.{module}"
-    script = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({full_name!r}) is None)"
-    return subprocess.run([python, "-c", script], check=False).returncode == 0
 
 
 def parse_arguments():
@@ -77,11 +74,12 @@ def main():
     header = f"{'module':38} {'cases':>6} {'passed':>6} {'in fil':>6} {'diff.':>5}"
     print(f"{header} {'s':>8} {'s in fil':>8} {'trace MiB':>9} {'analyzed':>8}", flush=True)
     differing = []
-    for module in options.modules or suite.selected(options.selection):
-        if not has_module(options.python, module):
-            print(f"{module:38} is not in this Python")
+    for name in options.modules or suite.selected(options.selection):
+        module = find_module(options.python, suite.name, name)
+        if module is None:
+            print(f"{name:38} is not in this Python")
         elif not compare_module(options, suite, module, folder):
-            differing.append(module)
+            differing.append(name)
     if not options.keep:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"{len(differing)} modules differ: {' '.join(differing)}" if differing else "no module differs")

@@ -23,7 +23,7 @@ class Side:
 
     def run(self, module):
         """Runs the module once more and adds to the outcomes."""
-        name = f"{module}.{'with' if self.with_fil else 'without'}.{self.runs}"
+        name = f"{module.name}.{'with' if self.with_fil else 'without'}.{self.runs}"
         xml, trace = self.folder / f"{name}.xml", self.folder / f"{name}.fil"
         command = [self.options.python, *self.suite.arguments(module, xml)]
         environment = {}

@@ -1,6 +1,8 @@
-"""The test suites: how one module of each is run, and which modules are selected."""
+"""The test suites: which modules of each are selected."""
 
 from dataclasses import dataclass
+
+from module import pytest, regrtest
 
 # Required: gc, threads, processes, asyncio, mmap, ctypes, signals, sys, faulthandler, fork,
 # generators, coroutines, exceptions, dict, list, unicode. A name that a Python does not have (3.13
@@ -26,32 +28,37 @@ _CPYTHON_FULL = """
 _CPYTHON_CI = """
     test_gc test_thread test_threading test_threadsignals
     test_fork1 test_posix test_subprocess test_multiprocessing_main_handling
-    test_coroutines test_asyncgen test_mmap test_ctypes test_signal test_sys test_faulthandler
-    test_generators test_frame test_sys_settrace test_sys_setprofile test_tracemalloc
+    test_asyncio.test_tasks test_asyncio.test_subprocess test_coroutines test_asyncgen
+    test_mmap test_ctypes test_signal test_sys test_faulthandler
+    test_generators test_frame test_sys_settrace test_sys_setprofile test_monitoring test_tracemalloc
     test_exceptions test_dict test_list test_unicode test_str
 """
 
 _NUMPY_FULL = """
-    numpy._core.tests.test_multiarray
+    numpy._core numpy.lib numpy.linalg numpy.fft numpy.random numpy.ma numpy.polynomial numpy.matrixlib numpy.testing
 """
+
 _NUMPY_CI = """
-    numpy._core.tests.test_mem_policy
+    numpy._core.tests.test_multithreading numpy._core.tests.test_nditer numpy.linalg numpy.fft
 """
+
 _PANDAS_FULL = """
-    pandas.tests.frame
+    pandas.tests.frame pandas.tests.groupby pandas.tests.strings pandas.tests.libs pandas.tests.tseries
 """
+
 _PANDAS_CI = """
-    pandas.tests.libs
+    pandas.tests.libs pandas.tests.frame.test_constructors
 """
 
 
 @dataclass(frozen=True)
 class Suite:
-    """A test suite: its modules by selection, and the arguments of Python that run one of them."""
+    """A test suite: the names of its modules by selection."""
 
     name: str
     selections: dict
     arguments: object
+    """Makes the arguments of Python that run one Module and write its results to a path."""
     failed_code: str
     """Exit code of a run in which cases failed; any other but 0 says more than that."""
 
@@ -59,24 +66,11 @@ class Suite:
         return self.selections[selection].split()
 
 
-def _regrtest(module, xml_path):
-    # -u none: no network, no tests that take much processor time, disk or memory. A changed
-    # environment is a thread, process, descriptor or setting that the module left behind.
-    options = ["-v", "-u", "none", "--fail-env-changed"]
-    return ["-m", "test", *options, "--junit-xml", xml_path, module]
-
-
-def _pytest(module, xml_path):
-    marks = "not slow and not network and not db and not single_cpu"
-    plugins = ["-p", "no:cacheprovider"]
-    return ["-m", "pytest", "-q", *plugins, "-m", marks, f"--junit-xml={xml_path}", "--pyargs", module]
-
-
 SUITES = {
     suite.name: suite
     for suite in (
-        Suite("cpython", {"full": _CPYTHON_FULL, "ci": _CPYTHON_CI}, _regrtest, "2"),
-        Suite("numpy", {"full": _NUMPY_FULL, "ci": _NUMPY_CI}, _pytest, "1"),
-        Suite("pandas", {"full": _PANDAS_FULL, "ci": _PANDAS_CI}, _pytest, "1"),
+        Suite("cpython", {"full": _CPYTHON_FULL, "ci": _CPYTHON_CI}, regrtest, "2"),
+        Suite("numpy", {"full": _NUMPY_FULL, "ci": _NUMPY_CI}, pytest, "1"),
+        Suite("pandas", {"full": _PANDAS_FULL, "ci": _PANDAS_CI}, pytest, "1"),
     )
 }

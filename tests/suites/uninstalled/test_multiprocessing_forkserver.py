@@ -1,0 +1,5 @@
+"""CPython's tests of multiprocessing with the start method forkserver, for Pythons that install those without this module."""
+
+from test._test_multiprocessing import install_tests_in_module_dict
+
+install_tests_in_module_dict(globals(), "forkserver")
