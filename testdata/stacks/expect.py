@@ -22,16 +22,16 @@ BLOCKS = []
 EXPECTED = []
 
 
-def allocate(label=""):
+def allocate(label="", walk=None):
     # Sizes differ, so that two stacks that were mixed up do not go unnoticed.
     size = 64 + next(NUMBERS) % 4096
     block = FILL * size
-    keep(label, block, sys._getframe(1))
+    keep(label, block, (walk or frames)(sys._getframe(1)))
 
 
-def keep(label, block, frame):
+def keep(label, block, stack):
     BLOCKS.append(block)
-    EXPECTED.append((label, sys.getsizeof(block), frames(frame)))
+    EXPECTED.append((label, sys.getsizeof(block), stack))
 
 
 def frames(frame):

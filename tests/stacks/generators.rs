@@ -43,12 +43,7 @@ fn generators() {
         );
         recorded.assert_stack(
             "closed",
-            &[
-                "<module>: main()",
-                "main: closed()",
-                "closed: generator.close()",
-                "cleaning_up: allocate(label)",
-            ],
+            &["<module>: main()", "main: closed()", "closed: generator.close()", "cleaning_up: allocate(label)"],
         );
         recorded.assert_stack(
             "collected",

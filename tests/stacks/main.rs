@@ -6,7 +6,15 @@
 
 #![allow(clippy::expect_used, reason = "a test may stop at what cannot happen")]
 
+mod callbacks;
+mod code_objects;
+mod coroutines;
+mod exceptions;
 mod generators;
+mod greenlets;
+mod imports;
 mod recorded;
+mod recursion;
 #[path = "../support/mod.rs"]
 mod support;
+mod threads;

@@ -2,11 +2,12 @@
 //! said when each was allocated (`testdata/stacks/expect.py`), and as lines of text for those that a test spells out.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{Ended, Folder, Peak, Python, line_of, list, number, run_with_input, testdata, text};
+use crate::support::{Ended, Folder, Peak, Python, line_of, list, number, run, run_with_input, testdata, text};
 
 /// A frame with its exact place. Columns are known from Python 3.11 on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +41,8 @@ pub(crate) struct Recorded {
     pub(crate) ended: Ended,
     pub(crate) peak: Peak,
     minor: u32,
+    /// Where the program ran.
+    working_directory: PathBuf,
     by_fil: Blocks,
     /// Label, bytes and stack of each block.
     by_python: Vec<(String, u64, Vec<Frame>)>,
@@ -74,7 +77,15 @@ impl Recorded {
             let callers = list(block, "frames").iter().map(Frame::of);
             (text(block, "label").to_owned(), number(block, "bytes"), callers.chain([leaf.clone()]).collect())
         });
-        Recorded { ended, minor, by_python: by_python.collect(), by_fil: blocks_of(&peak, &leaf), peak }
+        let working_directory = folder.path().canonicalize().expect("it is there");
+        Recorded {
+            ended,
+            minor,
+            working_directory,
+            by_python: by_python.collect(),
+            by_fil: blocks_of(&peak, &leaf),
+            peak,
+        }
     }
 
     fn assert_as_python_saw_it(&self, context: &str) {
@@ -101,13 +112,7 @@ impl Recorded {
     /// fil's stack of the block with this label, one line of text for each frame: the function and the
     /// source of the line. `…` stands for frames in files that are not the test's.
     pub(crate) fn stack(&self, label: &str) -> Vec<String> {
-        let mut labelled = self.by_python.iter().filter(|(its, _, _)| its == label);
-        let (_, bytes, _) = labelled.next().unwrap_or_else(|| panic!("{label:?} was not allocated"));
-        assert_eq!(labelled.next(), None, "{label:?} was allocated more than once");
-        let stacks: Vec<_> = self.stacks_of(*bytes).collect();
-        let [stack] = stacks[..] else { panic!("{label:?}: {} stacks of {bytes} bytes", stacks.len()) };
-        let (_, callers) = stack.split_last().expect("allocate() itself");
-        let mut lines: Vec<String> = callers.iter().map(described).collect();
+        let mut lines: Vec<String> = self.callers(label).iter().map(|frame| self.described(frame)).collect();
         lines.dedup_by(|one, other| one == ELSEWHERE && other == ELSEWHERE);
         lines
     }
@@ -119,9 +124,55 @@ impl Recorded {
         assert_eq!(self.stack(label), expected, "{label:?} on 3.{}", self.minor);
     }
 
+    fn described(&self, frame: &Frame) -> String {
+        let Frame { function, file, line, .. } = frame;
+        let path = Path::new(file);
+        if path.parent() == Some(&testdata("stacks")) {
+            let source = std::fs::read_to_string(path).expect("a file of testdata/");
+            let source = source.lines().nth(*line as usize - 1).expect("has that line");
+            return format!("{function}: {}", source.trim());
+        }
+        let path = path.strip_prefix(&self.working_directory).unwrap_or(path);
+        if path.is_absolute() || file.starts_with("<frozen ") {
+            ELSEWHERE.to_owned()
+        } else {
+            format!("{function} ({}:{line})", path.display())
+        }
+    }
+
+    /// Where the call of `allocate()` with this label begins and ends in its line, as fil says it.
+    pub(crate) fn columns(&self, label: &str) -> (Option<u64>, Option<u64>) {
+        let caller = self.callers(label).last().expect("somebody called");
+        (caller.column, caller.end_column)
+    }
+
+    /// Different stacks of all blocks.
+    pub(crate) fn stack_count(&self) -> usize {
+        self.by_fil.len()
+    }
+
+    /// fil's stack of the block with this label, without `allocate()` itself.
+    fn callers(&self, label: &str) -> &[Frame] {
+        let mut labelled = self.by_python.iter().filter(|(its, _, _)| its == label);
+        let (_, bytes, _) = labelled.next().unwrap_or_else(|| panic!("{label:?} was not allocated"));
+        assert_eq!(labelled.next(), None, "{label:?} was allocated more than once");
+        let stacks: Vec<_> = self.stacks_of(*bytes).collect();
+        let [stack] = stacks[..] else { panic!("{label:?}: {} stacks of {bytes} bytes", stacks.len()) };
+        stack.split_last().expect("allocate() itself").1
+    }
+
     fn stacks_of(&self, bytes: u64) -> impl Iterator<Item = &Vec<Frame>> {
         self.by_fil.iter().filter(move |(_, (its, _))| *its == bytes).map(|(stack, _)| stack)
     }
+}
+
+/// Whether a Python has a package. Some have no wheel for every version; what then goes untested is said.
+pub(crate) fn has_package(python: &Python, package: &str) -> bool {
+    let found = run(Command::new(&python.path).args(["-c", &format!("import {package}")])).status.success();
+    if !found {
+        eprintln!("NOT TESTED: {package} is not there for {}", python.name);
+    }
+    found
 }
 
 /// The minor version of a Python.
@@ -131,7 +182,7 @@ pub(crate) fn minor(python: &Python) -> u32 {
 }
 
 /// Path of a program: one of `testdata/stacks/`, unless it has a path already.
-fn place_of(program: &str) -> std::path::PathBuf {
+fn place_of(program: &str) -> PathBuf {
     testdata("stacks").join(program)
 }
 
@@ -167,20 +218,6 @@ fn blocks_of(peak: &Peak, leaf: &Frame) -> Blocks {
 }
 
 const ELSEWHERE: &str = "…";
-
-fn described(frame: &Frame) -> String {
-    let Frame { function, file, line, .. } = frame;
-    let path = Path::new(file);
-    if path.parent() == Some(&testdata("stacks")) {
-        let source = std::fs::read_to_string(path).expect("a file of testdata/");
-        let source = source.lines().nth(*line as usize - 1).expect("has that line");
-        format!("{function}: {}", source.trim())
-    } else if path.is_absolute() || file.starts_with("<frozen ") {
-        ELSEWHERE.to_owned()
-    } else {
-        format!("{function} ({file}:{line})")
-    }
-}
 
 /// The description of a frame as a Python of this version knows it.
 fn as_known_to(minor: u32, line: &str) -> String {
