@@ -38,7 +38,8 @@ impl<T> Lock<T> {
 
     /// Takes the lock if nobody holds it.
     pub(crate) fn try_lock(&self) -> Option<Locked<'_, T>> {
-        (!self.taken.swap(true, Ordering::Acquire)).then_some(Locked { lock: self })
+        // Made only where it is taken: dropping one lets go, whoever holds the lock.
+        (!self.taken.swap(true, Ordering::Acquire)).then(|| Locked { lock: self })
     }
 
     /// Takes the lock and keeps it: for the prepare step of fork.
@@ -74,5 +75,20 @@ impl<T> DerefMut for Locked<'_, T> {
 impl<T> Drop for Locked<'_, T> {
     fn drop(&mut self) {
         self.lock.let_go();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trying_in_vain_leaves_the_lock_to_who_holds_it() {
+        let lock = Lock::new(());
+        let held = lock.lock();
+        assert!(lock.try_lock().is_none());
+        assert!(lock.try_lock().is_none(), "the first try must not have let go of it");
+        drop(held);
+        assert!(lock.try_lock().is_some());
     }
 }

@@ -6,7 +6,7 @@
 //! given back.
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::transmute;
 use std::ptr::{self, null_mut};
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
@@ -104,6 +104,7 @@ real_functions! {
     pvalloc: fn(usize) -> *mut c_void;
     mmap: fn(*mut c_void, usize, c_int, c_int, c_int, libc::off_t) -> *mut c_void;
     munmap: fn(*mut c_void, usize) -> c_int;
+    fopen: fn(*const c_char, *const c_char) -> *mut libc::FILE;
 }
 
 #[cold]
