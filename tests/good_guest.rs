@@ -4,14 +4,16 @@
 
 mod support;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc;
 use std::thread;
 
-use rustix::process::Signal;
-use support::{Folder, Running, copy_fil, for_each_python, python, run, run_with_input, testdata};
+use rustix::process::{Signal, geteuid};
+use support::{FIL, Folder, Python, Running, copy_fil, for_each_python, python, run, run_with_input, testdata};
 
 #[test]
 fn input_and_output_go_through_untouched() {
@@ -31,6 +33,10 @@ sys.stderr.write('words of the job\\n')";
 fn fil_exits_with_the_jobs_code() {
     for (code, expected) in [
         ("pass", 0),
+        ("import sys; sys.exit('x')", 1),
+        ("import os; os._exit(4)", 4),
+        ("import os; os.abort()", 134),
+        ("import ctypes; ctypes.string_at(8)", 139),
         ("raise SystemExit(3)", 3),
         ("raise SystemExit(255)", 255),
         ("1 / 0", 1),
@@ -58,63 +64,102 @@ fn a_command_that_cannot_be_run_leaves_all_as_it_was() {
     }
 }
 
-/// The jobs of these tests say what SIGINT does to them: where tests run in the background it may be
-/// ignored from the start, and then Python leaves it so.
+/// Runs `fil record` in a terminal, presses a key when the job says it is ready, and gives what the
+/// terminal showed.
+fn press(folder: &Folder, key: &str, python: &Path, code: &str) -> String {
+    let program = testdata("terminal.py");
+    let words =
+        [program.to_str().expect("UTF-8"), key, FIL, "record", "--", python.to_str().expect("UTF-8"), "-c", code];
+    run(Command::new(support::python()).args(words).current_dir(folder.path())).success().stdout
+}
+
+/// The terminal tells the whole group, and the job hears it once.
 #[test]
-fn ctrl_c_reaches_the_job_and_the_trace_is_finished() {
-    let folder = Folder::new();
+fn ctrl_c_reaches_the_job_once_and_the_trace_is_finished() {
     let code = "
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
+import os, signal
+interrupts = 0
+def count(*_):
+    global interrupts
+    interrupts += 1
+signal.signal(signal.SIGINT, count)
 held = bytearray(60_000_000)
-try:
-    print('ready', flush=True)
-    while True: signal.pause()
-except KeyboardInterrupt:
-    print('interrupted')
-    raise SystemExit(5)
+print('ready', os.isatty(0), os.isatty(1), os.isatty(2), flush=True)
+while not interrupts: signal.pause()
+# Would a second one be on its way, this one would not be the next.
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+print('interrupts', interrupts, signal.sigpending())
+raise SystemExit(5)
 ";
-    let mut running = Running::start(&mut folder.record_command(&python(), &["-c", code]));
-    assert_eq!(running.line(), "ready");
-    running.signal_group(Signal::INT);
-    let ended = running.end();
-    assert_eq!((ended.code(), &*ended.stdout), (5, "interrupted\n"), "{ended:#?}");
-    assert!(folder.peak().bytes_of("<string>", "<module>") >= 60_000_000);
+    for_each_python(|python| {
+        let folder = Folder::new();
+        let shown = press(&folder, "interrupt", &python.path, code);
+        assert!(shown.contains("ready True True True"), "{shown}");
+        assert!(shown.contains("interrupts 1 set()"), "{shown}");
+        assert!(shown.contains("exit code 5"), "{shown}");
+        assert!(folder.peak().number("peak_bytes") >= 60_000_000);
+    });
 }
 
 /// A job that does not handle it dies of it, as without fil.
 #[test]
 fn ctrl_c_ends_a_job_that_does_not_handle_it() {
-    let folder = Folder::new();
-    let code = "
-import signal
+    for (key, name, code) in [("interrupt", "SIGINT", 130), ("quit", "SIGQUIT", 131)] {
+        let folder = Folder::new();
+        let job = "
+import resource, signal
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 print('ready', flush=True)
 while True: signal.pause()
 ";
-    let mut running = Running::start(&mut folder.record_command(&python(), &["-c", code]));
-    assert_eq!(running.line(), "ready");
-    running.signal_group(Signal::INT);
-    let ended = running.end();
-    assert_eq!(ended.code(), 130, "{ended:#?}");
-    assert!(folder.peak().number("event_count") > 0);
+        let shown = press(&folder, key, &python(), job);
+        assert!(shown.contains(&format!("killed by {name}")), "{shown}");
+        assert!(shown.contains(&format!("exit code {code}")), "{shown}");
+        assert!(folder.peak().number("event_count") > 0);
+    }
 }
 
-/// A batch system tells the process it started, and not the group, to end.
+/// Ctrl-Z stops fil and its job, and `fg` lets both go on.
 #[test]
-fn sigterm_to_fil_reaches_the_job() {
+fn a_job_can_be_stopped_and_continued() {
     let folder = Folder::new();
     let code = "
+import signal
+continued = False
+def go_on(*_):
+    global continued
+    continued = True
+signal.signal(signal.SIGCONT, go_on)
+print('ready', flush=True)
+while not continued: signal.pause()
+held = bytearray(60_000_000)
+";
+    let shown = press(&folder, "stop", &python(), code);
+    assert!(shown.contains("stopped by SIGTSTP"), "{shown}");
+    assert!(shown.contains("exit code 0"), "{shown}");
+    assert!(folder.peak().number("peak_bytes") >= 60_000_000);
+}
+
+/// A batch system tells the process it started, and not the group, to end; so do kill(1) and the stop
+/// of a container.
+#[test]
+fn a_signal_to_fil_alone_reaches_the_job() {
+    let code = "
 import signal, sys
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(6))
+signals = [signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2]
+for number in signals: signal.signal(number, lambda number, _: sys.exit(100 + number))
 print('ready', flush=True)
 while True: signal.pause()
 ";
-    let mut running = Running::start(&mut folder.record_command(&python(), &["-c", code]));
-    assert_eq!(running.line(), "ready");
-    running.signal(Signal::TERM);
-    let ended = running.end();
-    assert_eq!(ended.code(), 6, "{ended:#?}");
+    for signal in [Signal::INT, Signal::QUIT, Signal::TERM, Signal::HUP, Signal::USR1, Signal::USR2] {
+        let folder = Folder::new();
+        let mut running = Running::start(&mut folder.record_command(&python(), &["-c", code]));
+        assert_eq!(running.line(), "ready");
+        running.signal(signal);
+        let ended = running.end();
+        assert_eq!(ended.code(), 100 + signal.as_raw(), "{ended:#?}");
+    }
 }
 
 #[test]
@@ -279,4 +324,145 @@ fn the_trace_belongs_to_who_recorded_it() {
     let mode = fs::metadata(folder.join("trace.fil")).expect("recorded").permissions().mode();
     assert_eq!(mode & 0o600, 0o600);
     assert_eq!(mode & 0o111, 0, "a trace is no program");
+}
+
+/// Runs a program of `testdata/` without fil and under it, with the words `before` in front of both, and
+/// asserts that it printed the same and ended the same.
+fn assert_the_same_as_without_fil(python: &Python, before: &[&str], program: &Path) {
+    let folder = Folder::new();
+    let mut without = Command::new(before.first().map_or(python.path.as_os_str(), OsStr::new));
+    if !before.is_empty() {
+        without.args(&before[1..]).arg(&python.path);
+    }
+    let without = run(without.arg(program).current_dir(folder.path()));
+    let mut recorded = Command::new(before.first().map_or(FIL, |&word| word));
+    if !before.is_empty() {
+        recorded.args(&before[1..]).arg(FIL);
+    }
+    let recorded = run(recorded.args(["record", "--"]).arg(&python.path).arg(program).current_dir(folder.path()));
+    assert_eq!(recorded.code(), without.code(), "{}: {recorded:#?}", python.name);
+    for (mine, its) in recorded.stdout.lines().zip(without.stdout.lines()) {
+        assert_eq!(mine, its, "{} after {before:?}", python.name);
+    }
+    assert_eq!(recorded.stdout, without.stdout, "{} after {before:?}", python.name);
+    let of_job: Vec<&str> = recorded.stderr.lines().filter(|line| !line.starts_with("fil: ")).collect();
+    assert_eq!(of_job.join("\n"), without.stderr.trim_end(), "{} after {before:?}", python.name);
+    assert!(folder.peak().number("event_count") > 0, "it was recorded");
+}
+
+/// Everything that a job sees of itself is the same: descriptors, processors, threads, signals, limits,
+/// environment, folder, modules and more.
+#[test]
+fn what_a_job_sees_of_itself_is_the_same() {
+    for_each_python(|python| {
+        assert_the_same_as_without_fil(&python, &[], &testdata("observer.py"));
+    });
+}
+
+/// And so under every limit that a shell can set.
+#[test]
+fn limits_are_the_jobs_own() {
+    for limit in ["-n 64", "-n 12", "-v 4000000", "-s 512", "-s unlimited", "-c 0", "-c unlimited", "-l 64"] {
+        let shell = format!("ulimit {limit} && exec \"$0\" \"$@\"");
+        assert_the_same_as_without_fil(&pythons()[0], &["sh", "-c", &shell], &testdata("observer.py"));
+    }
+}
+
+#[test]
+fn errno_is_the_jobs_own() {
+    for_each_python(|python| {
+        assert_the_same_as_without_fil(&python, &[], &testdata("errno.py"));
+    });
+}
+
+#[test]
+fn signals_reach_the_job_as_without_fil() {
+    for_each_python(|python| {
+        assert_the_same_as_without_fil(&python, &[], &testdata("signals.py"));
+    });
+}
+
+#[test]
+fn crashes_of_children_are_told_as_without_fil() {
+    for_each_python(|python| {
+        assert_the_same_as_without_fil(&python, &[], &testdata("crashes.py"));
+    });
+}
+
+/// The job may allow itself less than it was started with, down to nothing.
+#[test]
+fn a_job_that_limits_itself_is_recorded() {
+    let soon = "resource.setrlimit(resource.{}, (0, resource.getrlimit(resource.{})[1]))";
+    for (limit, act) in [
+        ("descriptors", soon.replace("{}", "RLIMIT_NOFILE")),
+        ("core files", soon.replace("{}", "RLIMIT_CORE")),
+        ("locked memory", soon.replace("{}", "RLIMIT_MEMLOCK")),
+        ("stack of the next program", "resource.setrlimit(resource.RLIMIT_STACK, (65536, 65536))".to_owned()),
+    ] {
+        let code = format!(
+            "import mmap, resource\n{act}\nheld = [str(number) for number in range(500_000)]
+block = mmap.mmap(-1, 320 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\nprint('done')"
+        );
+        for_each_python(|python| {
+            let folder = Folder::new();
+            let ended = folder.record_code(&python.path, &code).success();
+            assert_eq!(ended.stdout, "done\n", "{limit} on {}: {ended:#?}", python.name);
+            let peak = folder.peak();
+            assert_eq!(peak.value()["categories"]["mmap"], 320 << 20, "{limit} on {}", python.name);
+            assert_eq!(peak.warnings(), Vec::<String>::new(), "{limit} on {}", python.name);
+        });
+    }
+}
+
+/// Where no thread can be started, the job's own threads append what they recorded.
+#[test]
+fn a_job_that_may_have_no_more_threads_is_recorded() {
+    if !geteuid().is_root() {
+        eprintln!("NOT TESTED: only root can become a user that has no other processes");
+        return;
+    }
+    let code = "
+import mmap, os, resource, threading
+# A user of nobody else's: the kernel counts the processes of a user, not those of a job.
+os.setgroups([]), os.setgid(64222), os.setuid(64222)
+resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+try: threading.Thread(target=print).start()
+except RuntimeError: print('no thread')
+# A fork stops fil's own thread. This one fails, and then the thread cannot be started any more.
+try: os.fork()
+except BlockingIOError: print('no fork')
+held = [str(number) for number in range(3_000_000)]
+block = mmap.mmap(-1, 320 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+";
+    for_each_python(|python| {
+        let folder = Folder::new();
+        let ended = folder.record_code(&python.path, code).success();
+        assert_eq!(ended.stdout, "no thread\nno fork\n", "{}: {ended:#?}", python.name);
+        let peak = folder.peak();
+        assert_eq!(peak.value()["categories"]["mmap"], 320 << 20, "{}", python.name);
+        assert!(peak.number("event_count") > 3_000_000, "{}", python.name);
+        assert_eq!(peak.warnings(), Vec::<String>::new(), "{}", python.name);
+    });
+}
+
+/// As the init of a container: waits for whatever child there is, and for orphans.
+#[test]
+fn a_job_that_reaps_orphans_sees_only_its_own() {
+    let code = "
+import ctypes, os
+assert ctypes.CDLL(None).prctl(36, 1) == 0  # PR_SET_CHILD_SUBREAPER
+there, back = os.pipe()
+if os.fork() == 0:
+    if os.fork() == 0: os._exit(3)
+    os._exit(4)
+codes = []
+while True:
+    try: codes.append(os.waitpid(-1, 0)[1] >> 8)
+    except ChildProcessError: break
+print(sorted(codes))
+";
+    for_each_python(|python| {
+        let ended = Folder::new().record_code(&python.path, code).success();
+        assert_eq!(ended.stdout, "[3, 4]\n", "{}", python.name);
+    });
 }

@@ -138,7 +138,7 @@ end.set()
 
 #[test]
 fn thousands_of_short_threads_are_exact_and_need_little_room() {
-    for python in pythons() {
+    for_each_python(|python| {
         let folder = Folder::new();
         let (program, library) = (testdata("many_threads.py"), library(&folder, "c_threads.c"));
         let arguments = [program.to_str().expect("UTF-8"), library.to_str().expect("UTF-8")];
@@ -158,5 +158,5 @@ fn thousands_of_short_threads_are_exact_and_need_little_room() {
         // As many slots as a job with few threads may have, of 64 KiB.
         let spool_bytes = number(&expected, "spool_bytes");
         assert!(spool_bytes <= 128 * (64 << 10) + (64 << 10), "{}: {spool_bytes}", python.name);
-    }
+    });
 }

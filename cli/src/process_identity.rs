@@ -46,8 +46,11 @@ impl Stat {
         let text = str::from_utf8(&line[behind_name..]).ok()?;
         let mut fields = text.split_ascii_whitespace();
         let state = fields.next()?;
-        let start_ticks = fields.nth(22 - 4)?.parse().ok()?;
-        Some(Stat { start_ticks, ended: matches!(state, "Z" | "X") })
+        let threads: u64 = fields.nth(20 - 4)?.parse().ok()?;
+        let start_ticks = fields.nth(22 - 21)?.parse().ok()?;
+        // A process whose first thread has ended is a zombie to look at while its other threads work.
+        let ended = matches!(state, "Z" | "X") && threads <= 1;
+        Some(Stat { start_ticks, ended })
     }
 }
 
@@ -61,6 +64,8 @@ mod tests {
         assert_eq!(Stat::parse(line), Some(Stat { start_ticks: 4711, ended: false }));
         let line = b"7 (python) Z 1 7 7 0 -1 4194304 90 0 0 0 0 0 0 0 20 0 1 0 4711 0 0";
         assert_eq!(Stat::parse(line), Some(Stat { start_ticks: 4711, ended: true }));
+        let line = b"7 (python) Z 1 7 7 0 -1 4194304 90 0 0 0 0 0 0 0 20 0 2 0 4711 0 0";
+        assert_eq!(Stat::parse(line), Some(Stat { start_ticks: 4711, ended: false }), "a thread of it works");
         assert_eq!(Stat::parse(b"7 (python"), None);
     }
 

@@ -87,6 +87,22 @@ pub struct ChunkHeader {
 }
 
 impl ChunkHeader {
+    /// The header of a chunk without events, at no time; lengths are filled in when it is written.
+    pub fn new(kind: ChunkKind, process: ProcessKey, thread: ThreadNumber, chunk_number: u64) -> ChunkHeader {
+        ChunkHeader {
+            kind,
+            thread,
+            raw_bytes: 0,
+            compressed_bytes: 0,
+            event_count: 0,
+            process,
+            chunk_number,
+            first_turn: 0,
+            first_ns: 0,
+            last_ns: 0,
+        }
+    }
+
     /// Reads the header at the beginning of `bytes`; the checksum is for [`verify`].
     pub fn decode(bytes: &[u8]) -> Result<ChunkHeader, FormatError> {
         let fixed: &[u8; CHUNK_HEADER_BYTES] =

@@ -2,17 +2,20 @@
 //! between makes time visible in the order of events and looks at the process's resident memory.
 //!
 //! It starts with the first event of a thread, with all signals blocked, and its own allocations are
-//! never recorded. fork stops it first (Python warns of forks with other threads around); the parent
-//! starts it again at once, the child with its first event. Nothing stops it at exit: what it had not
-//! appended is in the spool. But a process whose first thread has ended ends with its last thread, so
-//! this one ends the process when it is alone.
+//! never recorded. fork stops it first, so that the child finds nothing half-done, and the parent
+//! starts it again. Nothing stops it at exit: what it had not appended is in the spool. But a process
+//! whose first thread has ended ends with its last thread, so this one ends the process when it is
+//! alone.
+//!
+//! While it does not run (in the middle of a fork, or where the job may have no more threads) the
+//! threads that wait for a slot do its work: recording goes on, without the looks in between.
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
 use std::io::ErrorKind;
 use std::mem::MaybeUninit;
 use std::ptr::{null, null_mut};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::Duration;
 
 use format::{ChunkWriter, Definition, NoticeKind};
@@ -21,8 +24,10 @@ use crate::cancellation::CancellationHeldOff;
 use crate::clock::now_ns;
 use crate::definitions::DefinitionLog;
 use crate::guard::{self, Guard};
+use crate::lock::Lock;
 use crate::real;
 use crate::session::{FullSlot, Session};
+use crate::trace_file::TraceFile;
 use crate::turn::Turn;
 use crate::{process_status, threads};
 
@@ -37,26 +42,29 @@ const RESIDENT_MEMORY_INTERVAL: Duration = Duration::from_millis(20);
 /// zstd's work memory is on the heap; the thread itself needs little.
 const STACK_BYTES: usize = 256 << 10;
 
-const STOPPED: u8 = 0;
-const RUNNING: u8 = 1;
-
-static STATE: AtomicU8 = AtomicU8::new(STOPPED);
+/// The thread, if it runs. Held while the process forks, so that no one starts it meanwhile.
+static THREAD: Lock<Option<libc::pthread_t>> = Lock::new(None);
+/// Whether there is one: to be asked without the lock.
+static RUNS: AtomicBool = AtomicBool::new(false);
 static STOP_ASKED: AtomicBool = AtomicBool::new(false);
-static THREAD: AtomicU64 = AtomicU64::new(0);
+/// What the kernel calls the thread that ran last.
+static KERNEL_ID: AtomicI32 = AtomicI32::new(0);
 
-/// Starts the thread if it does not run. `false`: it cannot be started.
-pub(crate) fn ensure_running(session: &'static Session) -> bool {
-    if STATE.load(Ordering::Acquire) == RUNNING || STATE.swap(RUNNING, Ordering::AcqRel) == RUNNING {
-        return true;
+/// Starts the thread if it does not run and can be started.
+pub(crate) fn ensure_running(session: &'static Session) {
+    let mut thread = THREAD.lock();
+    if thread.is_none() {
+        *thread = start(session);
+        RUNS.store(thread.is_some(), Ordering::Release);
     }
-    let started = start(session);
-    if !started {
-        STATE.store(STOPPED, Ordering::Release);
-    }
-    started
 }
 
-fn start(session: &'static Session) -> bool {
+/// Whether the thread does its work, and nobody else needs to.
+pub(crate) fn is_running() -> bool {
+    RUNS.load(Ordering::Acquire)
+}
+
+fn start(session: &'static Session) -> Option<libc::pthread_t> {
     let mut attributes = MaybeUninit::uninit();
     let (mut all, mut before) = (MaybeUninit::uninit(), MaybeUninit::uninit());
     let mut thread: libc::pthread_t = 0;
@@ -76,85 +84,132 @@ fn start(session: &'static Session) -> bool {
         libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), null_mut());
         created
     };
-    THREAD.store(thread, Ordering::Release);
-    created == 0
+    (created == 0).then_some(thread)
 }
 
-/// Stops the thread and waits for it: for the prepare step of fork. Says whether it ran.
-pub(crate) fn stop(session: &Session) -> bool {
-    if STATE.load(Ordering::Acquire) != RUNNING {
-        return false;
-    }
+/// Stops the thread and waits for it, for the prepare step of fork; nobody can start it again before
+/// [`let_go_after_fork`]. Says whether it ran.
+pub(crate) fn hold_for_fork(session: &Session) -> bool {
     let _cancellation = CancellationHeldOff::new();
+    let mut held = THREAD.lock();
+    let thread = held.take();
+    std::mem::forget(held);
+    let Some(thread) = thread else { return false };
+    RUNS.store(false, Ordering::Release);
     STOP_ASKED.store(true, Ordering::Release);
     session.work.ring();
-    // SAFETY: the thread was created joinable and is joined once: the state goes to STOPPED.
-    unsafe { libc::pthread_join(THREAD.load(Ordering::Acquire), null_mut()) };
+    // SAFETY: the thread was created joinable and is joined once: it was taken out of its place.
+    unsafe { libc::pthread_join(thread, null_mut()) };
     STOP_ASKED.store(false, Ordering::Release);
-    STATE.store(STOPPED, Ordering::Release);
+    wait_until_not_counted();
     true
+}
+
+/// A thread can be joined a moment before the kernel has done with it. In that moment it still counts
+/// as a thread of the process, which the job may look at after the fork.
+fn wait_until_not_counted() {
+    let thread = KERNEL_ID.load(Ordering::Acquire);
+    // SAFETY: signal 0 only asks whether the thread exists.
+    while unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, 0) } == 0 {
+        std::thread::yield_now();
+    }
+}
+
+/// Ends [`hold_for_fork`].
+pub(crate) fn let_go_after_fork() {
+    THREAD.let_go();
 }
 
 extern "C" fn run(session: *mut c_void) -> *mut c_void {
     Guard::silence_thread();
     // SAFETY: start() passed a reference to a leaked session.
     let session: &'static Session = unsafe { &*session.cast::<Session>() };
-    // SAFETY: the name is a C string of less than 16 bytes.
-    unsafe { libc::prctl(libc::PR_SET_NAME, c"fil-recorder".as_ptr()) };
-    match ChunkWriter::new(COMPRESSION_LEVEL) {
-        Ok(mut chunk_writer) => work(session, &mut chunk_writer),
-        Err(error) => give_up(&format!("the compressor does not start: {error}")),
+    // SAFETY: gettid takes nothing; the name is a C string of less than 16 bytes.
+    unsafe {
+        KERNEL_ID.store(libc::gettid(), Ordering::Release);
+        libc::prctl(libc::PR_SET_NAME, c"fil-recorder".as_ptr());
+    }
+    let mut trace = session.trace.lock().clone();
+    trace.separate_from_job();
+    let worked = new_chunk_writer().and_then(|mut chunk_writer| work(session, &mut trace, &mut chunk_writer));
+    if let Err(reason) = worked {
+        give_up(&reason);
     }
     null::<c_void>().cast_mut()
 }
 
-fn work(session: &Session, chunk_writer: &mut ChunkWriter) {
+/// A compressor.
+pub(crate) fn new_chunk_writer() -> Result<ChunkWriter, String> {
+    ChunkWriter::new(COMPRESSION_LEVEL).map_err(|error| format!("the compressor does not start: {error}"))
+}
+
+fn work(session: &Session, trace: &mut TraceFile, chunk_writer: &mut ChunkWriter) -> Result<(), String> {
     let mut last_look_ns = 0;
     while !STOP_ASKED.load(Ordering::Acquire) {
         let seen = session.work.rings();
         while let Some(full) = session.next_full() {
-            append(session, chunk_writer, full);
+            append(session, trace, chunk_writer, full)?;
             if STOP_ASKED.load(Ordering::Acquire) {
-                return;
+                return Ok(());
             }
         }
         Turn::tick();
         let now = now_ns();
         if u128::from(now - last_look_ns) >= RESIDENT_MEMORY_INTERVAL.as_nanos() {
             last_look_ns = now;
-            if let Some(bytes) = resident_bytes() {
-                DefinitionLog::write_without_waiting(&Definition::ResidentMemory { time_ns: now, bytes });
-            }
+            look_at_resident_memory(now);
         }
         if threads::first_thread_ended() && process_status::only_this_thread_is_left() {
             end_process();
         }
         session.work.wait(seen, TICK);
     }
+    Ok(())
 }
 
 /// What glibc does when a thread ends that is the last one: without this thread the job's own last
 /// one would have come to it. What exit handlers allocate and free is the job's, so it is recorded,
 /// by a background thread that this one's first event starts.
 fn end_process() -> ! {
-    STATE.store(STOPPED, Ordering::Release);
+    *THREAD.lock() = None;
+    RUNS.store(false, Ordering::Release);
     Guard::end_silence();
     // SAFETY: exit is called once: no other thread is left that could call it.
     unsafe { libc::exit(0) }
 }
 
-fn append(session: &Session, chunk_writer: &mut ChunkWriter, mut full: FullSlot) {
+/// Does the thread's work on a thread of the job's. An error says why nothing can be appended.
+#[cold]
+pub(crate) fn append_queued(session: &Session) -> Result<(), String> {
+    let _cancellation = CancellationHeldOff::new();
+    let mut chunk_writer = new_chunk_writer()?;
+    while let Some(full) = session.next_full() {
+        append(session, &mut session.trace.lock(), &mut chunk_writer, full)?;
+    }
+    look_at_resident_memory(now_ns());
+    Ok(())
+}
+
+fn append(
+    session: &Session,
+    trace: &mut TraceFile,
+    chunk_writer: &mut ChunkWriter,
+    mut full: FullSlot,
+) -> Result<(), String> {
     let content = &full.slot.content()[..full.length];
-    match chunk_writer.chunk(full.header, content) {
-        Ok(chunk) => match session.trace.lock().append(chunk) {
-            Ok(()) => session.appended(full.slot),
-            // The slot stays in the spool, in use, for whoever finishes the trace.
-            Err(error) if error.kind() == ErrorKind::WriteZero || error.kind() == ErrorKind::StorageFull => {
-                give_up("the disk is full");
-            }
-            Err(error) => give_up(&format!("the trace cannot be written: {error}")),
-        },
-        Err(error) => give_up(&error.to_string()),
+    let chunk = chunk_writer.chunk(full.header, content).map_err(|error| error.to_string())?;
+    // After an error the slot stays in the spool, in use, for whoever finishes the trace.
+    trace.append(chunk).map_err(|error| match error.kind() {
+        ErrorKind::WriteZero | ErrorKind::StorageFull => "the disk is full".to_owned(),
+        _ => format!("the trace cannot be written: {error}"),
+    })?;
+    session.appended(full.slot);
+    Ok(())
+}
+
+fn look_at_resident_memory(now: u64) {
+    if let Some(bytes) = resident_bytes() {
+        DefinitionLog::write_without_waiting(&Definition::ResidentMemory { time_ns: now, bytes });
     }
 }
 

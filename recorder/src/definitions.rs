@@ -3,15 +3,16 @@
 
 use format::constants::{MAX_LINE_TABLE_PIECE, MAX_NAME_BYTES};
 use format::spool::SLOT_CAPACITY;
-use format::{ChunkKind, CodeId, Definition, LineTableFormat, ThreadNumber, encode_definition};
+use format::{ChunkKind, CodeId, Definition, LineTableFormat, NoticeKind, ThreadNumber, encode_definition};
 
 use crate::clock::now_ns;
+use crate::guard;
 use crate::lock::{Lock, Locked};
 use crate::session::Session;
 use crate::spool::Slot;
 
 /// The lock is also that of inserting into the tables of code objects and stacks.
-static LOG: Lock<DefinitionLog> = Lock::new(DefinitionLog { slot: None, length: 0, first_ns: 0, chunk_number: 0 });
+static LOG: Lock<DefinitionLog> = Lock::new(DefinitionLog::EMPTY);
 
 /// See the module.
 pub(crate) struct DefinitionLog {
@@ -19,6 +20,8 @@ pub(crate) struct DefinitionLog {
     length: usize,
     first_ns: u64,
     chunk_number: u64,
+    /// Why recording stopped while the lock was held, until that is written.
+    stop_reason: Option<String>,
 }
 
 /// What is to be known of a code object.
@@ -31,6 +34,9 @@ pub(crate) struct CodeDescription<'a> {
 }
 
 impl DefinitionLog {
+    const EMPTY: DefinitionLog =
+        DefinitionLog { slot: None, length: 0, first_ns: 0, chunk_number: 0, stop_reason: None };
+
     /// Takes the lock.
     pub(crate) fn lock() -> Locked<'static, DefinitionLog> {
         LOG.lock()
@@ -40,7 +46,7 @@ impl DefinitionLog {
     /// thread that holds the lock may be waiting for it.
     pub(crate) fn write_without_waiting(definition: &Definition<'_>) {
         if let Some(mut log) = LOG.try_lock() {
-            log.add_with(definition, |session| session.spool.take_beyond_comfort());
+            log.add_with(definition, |_, session| session.spool.take_beyond_comfort());
         }
     }
 
@@ -56,15 +62,28 @@ impl DefinitionLog {
 
     /// The child after a fork starts its own log; the slot stays the parent's.
     pub(crate) fn restart(&mut self) {
-        *self = DefinitionLog { slot: None, length: 0, first_ns: 0, chunk_number: 0 };
+        *self = DefinitionLog::EMPTY;
     }
 
     /// Adds one definition. When recording has stopped for want of slots it is dropped.
     pub(crate) fn add(&mut self, definition: &Definition<'_>) {
-        self.add_with(definition, Session::next_slot);
+        self.add_with(definition, |log, session| {
+            session.wait_for_slot().unwrap_or_else(|reason| {
+                guard::switch_off();
+                log.stop_reason = Some(reason);
+                session.spool.take_beyond_comfort()
+            })
+        });
+        if let Some(reason) = self.stop_reason.take() {
+            self.add(&Definition::Notice { kind: NoticeKind::RecordingStopped, text: &reason });
+        }
     }
 
-    fn add_with(&mut self, definition: &Definition<'_>, take: fn(&'static Session) -> Option<Slot>) {
+    fn add_with(
+        &mut self,
+        definition: &Definition<'_>,
+        take: fn(&mut DefinitionLog, &'static Session) -> Option<Slot>,
+    ) {
         for _ in 0..2 {
             if let Some(slot) = &mut self.slot
                 && let Some(written) = encode_definition(definition, &mut slot.content()[self.length..])
@@ -94,7 +113,7 @@ impl DefinitionLog {
     }
 
     #[cold]
-    fn next_slot(&mut self, take: fn(&'static Session) -> Option<Slot>) {
+    fn next_slot(&mut self, take: fn(&mut DefinitionLog, &'static Session) -> Option<Slot>) {
         let Some(session) = Session::current() else { return };
         let process = ThreadNumber(0);
         if let Some(slot) = self.slot.take() {
@@ -103,7 +122,7 @@ impl DefinitionLog {
             self.chunk_number += 1;
         }
         self.length = 0;
-        self.slot = take(session);
+        self.slot = take(self, session);
         if let Some(slot) = &mut self.slot {
             self.first_ns = now_ns();
             slot.begin(ChunkKind::Definitions, process, self.chunk_number, 0, self.first_ns);

@@ -1,9 +1,13 @@
 //! fork: the child is a process of its own, with the parent's code objects and stacks.
 //!
-//! Before the fork the background thread is stopped (Python 3.12 and later warn of forks with other
-//! threads around) and every lock is taken, so the child finds none half-held. The child then starts
-//! a session of its own. What is recorded between fork and the child's start is nothing: the
-//! handlers run inside fork, with the calling thread silenced.
+//! Before the fork the background thread is stopped and every lock is taken, so the child finds none
+//! half-held. The child then starts a session of its own. What is recorded between fork and the
+//! child's start is nothing: the handlers run inside fork, with the calling thread silenced.
+//!
+//! Never a deadlock, and why: the locks are taken in the order of `before`, whoever holds a later one
+//! never waits for an earlier one, and none is held while its holder waits for the background thread
+//! (see [`Session::wait_for_slot`]). A second thread that forks waits for the first one's background
+//! thread to be let go, with nothing of fil's in its hands.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -34,24 +38,23 @@ pub(crate) fn prepare() {
 extern "C" fn before() {
     let activity = thread_words().activity.get();
     Guard::silence_thread();
-    let Some(session) = Session::current() else {
-        FORKING.set(Forking { activity, background_ran: false });
-        return;
-    };
-    let background_ran = background::stop(session);
-    FORKING.set(Forking { activity, background_ran });
-    threads::hold_for_fork();
-    DefinitionLog::lock_for_fork().hold();
-    session.spool.lock_for_fork().hold();
-    session.trace.hold();
+    let mut forking = Forking { activity, background_ran: false };
+    if let Some(session) = Session::current() {
+        forking.background_ran = background::hold_for_fork(session);
+        threads::hold_for_fork();
+        DefinitionLog::lock_for_fork().hold();
+        session.spool.lock_for_fork().hold();
+        session.trace.hold();
+    }
+    FORKING.set(forking);
 }
 
 extern "C" fn after_in_parent() {
     let forking = FORKING.get();
     if let Some(session) = Session::current() {
         let_go(session);
-        if forking.background_ran && !background::ensure_running(session) {
-            background::give_up("no thread could be started for the recorder after a fork");
+        if forking.background_ran {
+            background::ensure_running(session);
         }
     }
     thread_words().activity.set(forking.activity);
@@ -63,7 +66,8 @@ extern "C" fn after_in_child() {
         let_go(parent);
         threads::restart_in_child();
         DefinitionLog::lock().restart();
-        if guard::is_on() && process::start_after_fork(parent).is_err() {
+        parent.spool.abandon();
+        if guard::is_on() && !process::start_after_fork(parent) {
             guard::switch_off();
         }
     }
@@ -75,4 +79,5 @@ fn let_go(session: &Session) {
     session.spool.lock_for_fork().let_go();
     DefinitionLog::lock_for_fork().let_go();
     threads::let_go_after_fork();
+    background::let_go_after_fork();
 }

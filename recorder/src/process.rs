@@ -1,14 +1,17 @@
 //! The beginning of recording in a process: at its start, or in the child after a fork.
 
+use std::error::Error;
 use std::ffi::CStr;
-use std::io;
 
 use format::constants::MAX_COMMAND_BYTES;
-use format::{Definition, ProcessKey};
+use format::spool::SLOT_CAPACITY;
+use format::{ChunkHeader, ChunkKind, Definition, NoticeKind, ProcessKey, ThreadNumber, encode_definition};
 
+use crate::clock::now_ns;
 use crate::definitions::DefinitionLog;
 use crate::session::{Configuration, Session};
-use crate::{guard, hooks, python, threads};
+use crate::trace_file::TraceFile;
+use crate::{background, guard, hooks, python, threads};
 
 /// Starts recording if this process is to be recorded: if it runs Python, or is the command itself.
 /// A failure leaves the job as it would be without fil. Says whether recording has started.
@@ -18,10 +21,10 @@ pub(crate) fn start(arguments: &[&CStr]) -> bool {
     if python_version.is_none() && !configuration.is_command_itself() {
         return false;
     }
-    if Session::start(configuration).is_err() {
+    let Ok(trace) = configuration.open_trace() else { return false };
+    if !start_session(configuration, trace, arguments, None) {
         return false;
     }
-    introduce(arguments, None);
     threads::prepare();
     if let Some(version) = python_version {
         python::prepare(version);
@@ -32,27 +35,57 @@ pub(crate) fn start(arguments: &[&CStr]) -> bool {
 }
 
 /// Starts recording in the child after a fork, whose parent recorded. Copies of a process without
-/// Python (a shell, say) are not the command itself and are left alone.
-pub(crate) fn start_after_fork(parent: &Session) -> io::Result<()> {
-    if python::version_text().is_none() {
-        return Err(io::ErrorKind::Unsupported.into());
-    }
-    Session::start(parent.configuration.clone())?;
-    introduce(&[], Some(parent.process));
-    Ok(())
+/// Python (a shell, say) are not the command itself and are left alone. The trace is the parent's
+/// open file, which still works where its path does not. Says whether recording goes on.
+pub(crate) fn start_after_fork(parent: &Session) -> bool {
+    let trace = parent.trace.lock().clone();
+    python::version_text().is_some() && start_session(parent.configuration.clone(), trace, &[], Some(parent.process))
 }
 
-/// Writes the first definition of this process.
-fn introduce(arguments: &[&CStr], forked_from: Option<ProcessKey>) {
+/// A process that cannot be recorded says so in the trace. Says whether it can.
+fn start_session(
+    configuration: Configuration,
+    mut trace: TraceFile,
+    arguments: &[&CStr],
+    forked_from: Option<ProcessKey>,
+) -> bool {
     let (codes, stacks) = python::next_ids();
-    DefinitionLog::write(&Definition::ProcessStart {
+    let process = ProcessKey { pid: std::process::id(), start_ns: now_ns() };
+    let introduction = Definition::ProcessStart {
         command: cut(arguments),
         parent_pid: std::os::unix::process::parent_id(),
         forked_from,
         inherited_codes: codes.0,
         inherited_stacks: stacks.0,
         python_version: python::version_text(),
-    });
+    };
+    match Session::start(configuration, process, trace.clone()) {
+        Ok(()) => DefinitionLog::write(&introduction),
+        Err(error) => {
+            let text = format!("process {} is not recorded: its spool cannot be made: {error}", process.pid);
+            let notice = Definition::Notice { kind: NoticeKind::RecordingStopped, text: &text };
+            // If this cannot be written either, there is no one to tell.
+            let _ = append_definitions(&mut trace, process, &[introduction, notice]);
+            return false;
+        }
+    }
+    true
+}
+
+/// Appends definitions without a spool.
+fn append_definitions(
+    trace: &mut TraceFile,
+    process: ProcessKey,
+    definitions: &[Definition<'_>],
+) -> Result<(), Box<dyn Error>> {
+    let mut content = vec![0; SLOT_CAPACITY];
+    let mut length = 0;
+    for definition in definitions {
+        length += encode_definition(definition, &mut content[length..]).unwrap_or(0);
+    }
+    let header = ChunkHeader::new(ChunkKind::Definitions, process, ThreadNumber(0), 0);
+    trace.append(background::new_chunk_writer()?.chunk(header, &content[..length])?)?;
+    Ok(())
 }
 
 /// As many of the arguments as the trace keeps, the last one cut off.

@@ -17,7 +17,7 @@ use crossbeam_channel::{Receiver, Sender};
 use format::spool::{SPOOL_EXTENSION, SpoolHeader};
 use format::{ChunkHeader, ChunkKind, ProcessKey, ThreadNumber};
 
-use crate::clock::now_ns;
+use crate::background;
 use crate::doorbell::Doorbell;
 use crate::guard;
 use crate::lock::Lock;
@@ -43,6 +43,7 @@ pub(crate) struct Session {
     /// What the kernel calls its first thread.
     pub(crate) process_name: String,
     pub(crate) spool: Spool,
+    /// The background thread has a copy of its own.
     pub(crate) trace: Lock<TraceFile>,
     queue: (Sender<FullSlot>, Receiver<FullSlot>),
     /// Rings when the background thread has something to do.
@@ -63,10 +64,8 @@ impl Session {
         unsafe { CURRENT.load(Ordering::Acquire).as_ref() }
     }
 
-    /// Opens the trace and creates the spool, from the environment that `fil record` prepared.
-    pub(crate) fn start(configuration: Configuration) -> io::Result<&'static Session> {
-        let process = ProcessKey { pid: std::process::id(), start_ns: now_ns() };
-        let trace = TraceFile::open(configuration.trace_path.clone())?;
+    /// Creates the spool, and makes this the session of the process.
+    pub(crate) fn start(configuration: Configuration, process: ProcessKey, trace: TraceFile) -> io::Result<()> {
         let mut path = configuration.spool_directory.clone();
         path.push(format!("/{}-{}.{SPOOL_EXTENSION}", process.pid, process.start_ns));
         let path = CString::new(path.into_vec())?;
@@ -82,18 +81,34 @@ impl Session {
             slot_freed: Doorbell::new(),
         }));
         CURRENT.store(session, Ordering::Release);
-        Ok(session)
+        Ok(())
     }
 
-    /// A slot for the chunk after a full one. The job waits here if the background thread is behind.
+    /// A slot for the chunk after a full one; `None` when recording has stopped. The job waits here if
+    /// the background thread is behind.
     pub(crate) fn next_slot(&self) -> Option<Slot> {
+        self.wait_for_slot().unwrap_or_else(|reason| {
+            background::give_up(&reason);
+            None
+        })
+    }
+
+    /// As [`Session::next_slot`], for one who holds the lock of the definitions and must give up by
+    /// itself: an error says why nothing more can be recorded.
+    ///
+    /// While there is no background thread (a fork is under way, or none can be started) the caller
+    /// does its work. That must be so: whoever forks waits for locks that the caller may hold.
+    pub(crate) fn wait_for_slot(&self) -> Result<Option<Slot>, String> {
         loop {
             let seen = self.slot_freed.rings();
             if let Some(slot) = self.spool.take() {
-                return Some(slot);
+                return Ok(Some(slot));
             }
             if !guard::is_on() {
-                return None;
+                return Ok(None);
+            }
+            if !background::is_running() {
+                background::append_queued(self)?;
             }
             self.slot_freed.wait(seen, SLOT_WAIT);
         }
@@ -143,16 +158,10 @@ impl Session {
         ns: u64,
     ) -> ChunkHeader {
         ChunkHeader {
-            kind,
-            thread,
-            raw_bytes: 0,
-            compressed_bytes: 0,
-            event_count: 0,
-            process: self.process,
-            chunk_number,
             first_turn: turn,
             first_ns: ns,
             last_ns: ns,
+            ..ChunkHeader::new(kind, self.process, thread, chunk_number)
         }
     }
 }
@@ -172,6 +181,11 @@ impl Configuration {
         let spool_directory = std::env::var_os("FIL_SPOOL_DIRECTORY")?;
         let launcher_pid = std::env::var("FIL_LAUNCHER_PID").ok()?.parse().ok()?;
         Some(Configuration { trace_path: CString::new(trace_path.as_bytes()).ok()?, spool_directory, launcher_pid })
+    }
+
+    /// Opens the trace that `fil record` created.
+    pub(crate) fn open_trace(&self) -> io::Result<TraceFile> {
+        TraceFile::open(self.trace_path.clone())
     }
 
     /// Whether this process is the command itself rather than something that it started.

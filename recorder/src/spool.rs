@@ -1,13 +1,17 @@
 //! The spool file of this process: slots in shared memory that outlive it.
 //!
-//! The file grows by segments of [`SEGMENT_SLOTS`] slots, whose blocks are really allocated before
-//! they are mapped: a full disk is then an error here and never a SIGBUS in the job. Nothing is
-//! unmapped or given back while the process lives; free slots go round in a channel.
+//! The file grows by segments, whose blocks are really allocated before they are mapped: a full disk
+//! is then an error here and never a SIGBUS in the job. Nothing is unmapped or given back while the
+//! process lives; free slots go round in a channel.
+//!
+//! The process holds a lock on the file, flock(2), through the mapping: it lasts while the first
+//! segment is mapped, even if the job closes every descriptor, and the kernel takes it back when the
+//! process is gone, in whatever way, or has become another program. So whoever can take the lock
+//! knows that nobody writes here any more.
 #![allow(unsafe_code)]
 
-use std::ffi::CString;
+use std::ffi::{CString, c_void};
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -19,8 +23,11 @@ use format::spool::{
 use format::{ChunkKind, ThreadNumber};
 
 use crate::cancellation::CancellationHeldOff;
+use crate::kept_file::{KeptFile, file_size_limit};
 use crate::lock::Lock;
 
+/// Slots at the start: most processes of a job that has many have one thread and are soon over.
+const FIRST_SEGMENT_SLOTS: usize = 4;
 /// Slots by which the file grows: 1 MiB.
 const SEGMENT_SLOTS: usize = 16;
 /// Slots at most. Every thread holds one, so this bounds the threads that live at one time; a job
@@ -89,48 +96,64 @@ impl Slot {
 
 /// See the module.
 pub(crate) struct Spool {
-    path: CString,
-    slot_count: Lock<usize>,
+    file: Lock<SpoolFile>,
     free: (Sender<Slot>, Receiver<Slot>),
+}
+
+/// What growing needs.
+pub(crate) struct SpoolFile {
+    file: KeptFile,
+    slot_count: usize,
+    /// Start and length of each, oldest first.
+    segments: Vec<(usize, usize)>,
 }
 
 impl Spool {
     /// Creates the file with its first segment.
     pub(crate) fn create(path: CString, header: &SpoolHeader) -> io::Result<Spool> {
-        let file = open(&path, libc::O_CREAT | libc::O_EXCL)?;
+        let mut file = KeptFile::open(path, libc::O_RDWR | libc::O_CREAT | libc::O_EXCL)?;
+        let descriptor = file.descriptor()?;
         let header = header.encode();
-        // SAFETY: the buffer is a live array of this length.
-        let written = unsafe { libc::pwrite(file.as_raw_fd(), header.as_ptr().cast(), header.len(), 0) };
+        // The lock comes first: a file without a header is not looked at.
+        // SAFETY: the descriptor is open; the buffer is a live array of this length.
+        let written = unsafe {
+            libc::flock(descriptor, libc::LOCK_EX | libc::LOCK_NB);
+            libc::pwrite(descriptor, header.as_ptr().cast(), header.len(), 0)
+        };
         if written != header.len() as isize {
             return Err(io::Error::last_os_error());
         }
-        let spool = Spool { path, slot_count: Lock::new(0), free: crossbeam_channel::unbounded() };
-        spool.grow(&mut spool.slot_count.lock(), &file)?;
-        Ok(spool)
+        let file = Lock::new(SpoolFile { file, slot_count: 0, segments: Vec::new() });
+        let spool = Spool { file, free: crossbeam_channel::unbounded() };
+        let grown = spool.grow(&mut spool.file.lock(), FIRST_SEGMENT_SLOTS);
+        if grown.is_err() {
+            spool.abandon();
+        }
+        grown.map(|()| spool)
     }
 
     /// A free slot, if there is one or the file may grow. `None`: wait for the background thread.
     pub(crate) fn take(&self) -> Option<Slot> {
-        if let Ok(slot) = self.free.1.try_recv() {
-            return Some(slot);
-        }
-        let mut slot_count = self.slot_count.lock();
-        if *slot_count < COMFORTABLE_SLOTS {
-            self.open_and_grow(&mut slot_count);
-        }
-        self.free.1.try_recv().ok()
+        self.take_below(COMFORTABLE_SLOTS)
     }
 
     /// A free slot for one who cannot wait: a thread that begins when all slots are held by others, and
     /// the background thread, which would wait for itself.
     pub(crate) fn take_beyond_comfort(&self) -> Option<Slot> {
-        self.take().or_else(|| {
-            let mut slot_count = self.slot_count.lock();
-            if *slot_count < MAX_SLOTS {
-                self.open_and_grow(&mut slot_count);
-            }
-            self.free.1.try_recv().ok()
-        })
+        self.take().or_else(|| self.take_below(MAX_SLOTS))
+    }
+
+    fn take_below(&self, max_slots: usize) -> Option<Slot> {
+        if let Ok(slot) = self.free.1.try_recv() {
+            return Some(slot);
+        }
+        let mut file = self.file.lock();
+        if file.slot_count < max_slots {
+            // A failure (disk full, folder out of reach) leaves what there is: the job waits instead.
+            let _ = self.grow(&mut file, SEGMENT_SLOTS);
+        }
+        drop(file);
+        self.free.1.try_recv().ok()
     }
 
     /// Gives a slot back.
@@ -141,75 +164,56 @@ impl Spool {
     }
 
     /// Held while the process forks, so that the child finds no lock taken.
-    pub(crate) fn lock_for_fork(&self) -> &Lock<usize> {
-        &self.slot_count
+    pub(crate) fn lock_for_fork(&self) -> &Lock<SpoolFile> {
+        &self.file
     }
 
-    fn open_and_grow(&self, slot_count: &mut usize) {
-        let _cancellation = CancellationHeldOff::new();
-        // A failure (disk full, folder out of reach) leaves what there is: the job waits instead.
-        if let Ok(file) = open(&self.path, 0) {
-            let _ = self.grow(slot_count, &file);
+    /// Gives up mapping and descriptor, and with them this process's part in the lock: for the child
+    /// after a fork, where the spool is the parent's. No slot of it may be used from here on.
+    pub(crate) fn abandon(&self) {
+        let mut file = self.file.lock();
+        if let Some(munmap) = crate::real::munmap() {
+            for (start, length) in file.segments.drain(..) {
+                // SAFETY: a mapping of grow(), unmapped once; the caller uses its slots no more.
+                unsafe { munmap(start as *mut c_void, length) };
+            }
         }
+        file.file.close();
     }
 
-    fn grow(&self, slot_count: &mut usize, file: &OwnedFd) -> io::Result<()> {
-        let length = SEGMENT_SLOTS * SLOT_BYTES;
-        let offset = slot_offset(*slot_count);
-        let start = if *slot_count == 0 { 0 } else { offset };
+    fn grow(&self, file: &mut SpoolFile, slots: usize) -> io::Result<()> {
+        let _cancellation = CancellationHeldOff::new();
+        let length = slots * SLOT_BYTES;
+        let offset = slot_offset(file.slot_count);
+        let start = if file.slot_count == 0 { 0 } else { offset };
         if (offset + length) as u64 > file_size_limit() {
-            // Going over it would end the job with SIGXFSZ.
             return Err(io::ErrorKind::FileTooLarge.into());
         }
+        let descriptor = file.file.descriptor()?;
         // SAFETY: the descriptor is open; the range is not negative.
         let failed = unsafe {
-            libc::posix_fallocate(file.as_raw_fd(), start as libc::off_t, (offset - start + length) as libc::off_t)
+            libc::posix_fallocate(descriptor, start as libc::off_t, (offset - start + length) as libc::off_t)
         };
         if failed != 0 {
             return Err(io::Error::from_raw_os_error(failed));
         }
         let mmap = crate::real::mmap().ok_or(io::ErrorKind::Unsupported)?;
+        let access = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: a fresh mapping of a range of the file that was just allocated.
-        let segment = unsafe {
-            mmap(
-                null_mut(),
-                length,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED,
-                file.as_raw_fd(),
-                offset as libc::off_t,
-            )
-        };
+        let segment = unsafe { mmap(null_mut(), length, access, libc::MAP_SHARED, descriptor, offset as libc::off_t) };
         if segment == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        for index in 0..SEGMENT_SLOTS {
+        file.segments.push((segment as usize, length));
+        for index in 0..slots {
             // SAFETY: the slot lies in the segment, and is handed out once, here.
             let slot = Slot { start: unsafe { segment.cast::<u8>().add(index * SLOT_BYTES) } };
             let _ = self.free.0.send(slot);
         }
-        *slot_count += SEGMENT_SLOTS;
+        file.slot_count += slots;
         Ok(())
     }
 }
 
 const _: () =
     assert!(SPOOL_HEADER_BYTES.is_multiple_of(4096) && SLOT_BYTES.is_multiple_of(4096), "mappings begin at pages");
-
-/// The job's limit for files that it writes, `ulimit -f`, in bytes.
-fn file_size_limit() -> u64 {
-    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
-    // SAFETY: a constant and a live structure; if it fails, the limit stays infinite.
-    unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) };
-    limit.rlim_cur
-}
-
-fn open(path: &CString, flags: i32) -> io::Result<OwnedFd> {
-    // SAFETY: the path is a C string; the mode is given as O_CREAT wants it.
-    let descriptor = unsafe { libc::open(path.as_ptr(), flags | libc::O_RDWR | libc::O_CLOEXEC, 0o600) };
-    if descriptor < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: open just returned it, and no one else has it.
-    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
-}

@@ -89,10 +89,7 @@ fn attach(given_name: Option<&str>) -> *mut ThreadRecorder {
     let Some(session) = Session::current() else { return null_mut() };
     // From the first event on: someone must empty the slots, and the looks at the resident memory
     // also tell that the process lives.
-    if !background::ensure_running(session) {
-        background::give_up("no thread could be started for the recorder");
-        return null_mut();
-    }
+    background::ensure_running(session);
     let thread = ThreadNumber(NEXT_THREAD.fetch_add(1, Ordering::Relaxed));
     let Some(slot) = session.first_slot().filter(|_| thread.0 < MAX_THREADS) else {
         background::give_up("there are more threads than the spool has room for");

@@ -81,18 +81,7 @@ fn read_source(path: &Path) -> io::Result<Vec<u8>> {
 
 /// The header of a chunk that belongs to no process.
 fn whole_recording(kind: ChunkKind, chunk_number: u64) -> ChunkHeader {
-    ChunkHeader {
-        kind,
-        thread: ThreadNumber::default(),
-        raw_bytes: 0,
-        compressed_bytes: 0,
-        event_count: 0,
-        process: ProcessKey::default(),
-        chunk_number,
-        first_turn: 0,
-        first_ns: 0,
-        last_ns: 0,
-    }
+    ChunkHeader::new(kind, ProcessKey::default(), ThreadNumber::default(), chunk_number)
 }
 
 #[cfg(test)]

@@ -13,14 +13,19 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 
 use format::JobEnd;
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, retry_on_intr};
-use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, pidfd_open, waitid};
+use rustix::time::Timespec;
 
 use crate::error::{CliError, reason};
 use crate::record::job_command::JobCommand;
 use crate::record::recorder_library::LIBRARY_NAME;
 use crate::record::relayed_signals::{Relay, RelayedSignals};
 use crate::record::start::monotonic_ns;
+
+/// Time between two looks at what the job has left. Each costs some microseconds per process.
+const MEANWHILE_INTERVAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// What the recorder in the job needs to know, all absolute.
 pub(crate) struct JobSurroundings<'a> {
@@ -32,7 +37,7 @@ pub(crate) struct JobSurroundings<'a> {
 /// A job that runs.
 pub(crate) struct RunningJob {
     child: Child,
-    relay: Relay,
+    relay: Option<Relay>,
 }
 
 /// A job that ended.
@@ -47,18 +52,27 @@ pub(crate) fn start(job: &JobCommand, surroundings: &JobSurroundings<'_>) -> Res
     // Before the job starts, so that no signal finds fil unprepared.
     let signals = RelayedSignals::catch().map_err(CliError::Preparation)?;
     let child = spawn(job, surroundings).map_err(|error| cannot_run(job, &error))?;
-    let relay = signals.relay_to(Pid::from_child(&child));
+    // Where fil may have no more threads, the job gets only the signals that reach it by itself.
+    let relay = signals.relay_to(Pid::from_child(&child)).ok();
     Ok(RunningJob { child, relay })
 }
 
 impl RunningJob {
-    /// Waits for the end of the job, and keeps the time.
-    pub(crate) fn wait(mut self) -> Result<EndedJob, CliError> {
-        let pid = WaitId::Pid(Pid::from_child(&self.child));
+    /// Waits for the end of the job, and keeps the time. Calls `meanwhile` now and then.
+    pub(crate) fn wait(mut self, mut meanwhile: impl FnMut()) -> Result<EndedJob, CliError> {
+        let pid = Pid::from_child(&self.child);
+        // Where the kernel has no such descriptors (before 5.3), there is no meanwhile.
+        if let Ok(job) = pidfd_open(pid, PidfdFlags::empty()) {
+            let mut ended = [PollFd::new(&job, PollFlags::IN)];
+            while matches!(poll(&mut ended, Some(&MEANWHILE_INTERVAL)), Ok(0) | Err(Errno::INTR)) {
+                meanwhile();
+            }
+        }
+        let pid = WaitId::Pid(pid);
         // The job stays a zombie until the relay has stopped: its process id cannot be another's yet.
         let waited = retry_on_intr(|| waitid(pid.clone(), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT));
         let end_ns = monotonic_ns();
-        self.relay.stop();
+        self.relay.into_iter().for_each(Relay::stop);
         let status = waited.map_err(io::Error::from).and_then(|_| self.child.wait()).map_err(CliError::Waiting)?;
         Ok(EndedJob { end: job_end(status), end_ns })
     }

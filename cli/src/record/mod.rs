@@ -16,6 +16,8 @@ mod spool_directory;
 mod start;
 mod trace_file;
 
+use std::time::Duration;
+
 use crate::arguments::RecordArguments;
 use crate::error::CliError;
 
@@ -68,7 +70,10 @@ pub(crate) fn record_job(arguments: &RecordArguments) -> Result<Recording, CliEr
         place.undo();
     })?;
 
-    let ended = running.wait()?;
+    // A job may have thousands of processes, one after the other: what those that ended have left is
+    // not kept until its end. When that fails, it is left to the end, which also tells why.
+    let mut can_salvage = true;
+    let ended = running.wait(|| can_salvage = can_salvage && salvage(&spools, &mut trace, Duration::ZERO).is_ok())?;
     let finished = finish::finish(&mut trace, &spools, &ended);
     if !matches!(&finished, Ok(finished) if finished.still_running == 0) {
         library.keep();

@@ -1,8 +1,11 @@
 //! Signals that reach fil while the job runs.
 //!
-//! Ctrl-C and Ctrl-\ go to the whole process group: the job decides what they mean, and fil stays
-//! to finish the trace. SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2 are mostly sent to fil alone, by batch
-//! systems, and are passed on.
+//! Fil and its job are in one process group. What goes to the group reaches the job without fil:
+//! Ctrl-C and Ctrl-\ from the terminal, its hangup, and what a process of the group itself sends
+//! (timeout(1)). The job decides what that means, and fil stays to finish the trace. A signal that a
+//! process outside sends is mostly meant for fil alone, by a batch system, a container's stop or
+//! kill(1), and is passed on. That a process outside signals the whole group cannot be told apart;
+//! the job then gets the signal twice (sudo(8) draws the same line).
 //!
 //! The job starts with the dispositions fil was started with: exec(2) resets signals that are
 //! caught, as all of these are, and a signal that was ignored from the beginning (nohup) is not
@@ -13,10 +16,12 @@ use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, getpgid, getpgrp, kill_process};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook::flag;
-use signal_hook::iterator::{Handle, Signals};
+use signal_hook::iterator::exfiltrator::WithOrigin;
+use signal_hook::iterator::exfiltrator::origin::Origin;
+use signal_hook::iterator::{Handle, SignalsInfo};
 
 const CAUGHT: [i32; 6] = [SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2];
 
@@ -28,7 +33,7 @@ pub(crate) fn survive_file_size_limit() -> io::Result<()> {
 
 /// From the first caught signal on, they wait here for the job.
 pub(crate) struct RelayedSignals {
-    signals: Signals,
+    signals: SignalsInfo<WithOrigin>,
 }
 
 impl RelayedSignals {
@@ -37,27 +42,30 @@ impl RelayedSignals {
         let ignored = ignored_signals(&fs::read_to_string("/proc/self/status").unwrap_or_default());
         let caught = CAUGHT.into_iter().filter(|signal| ignored & 1 << (signal - 1) == 0);
         // Where SIGCHLD is ignored, the system forgets how children ended. So it is never ignored.
-        Ok(RelayedSignals { signals: Signals::new(caught.chain([SIGCHLD]))? })
+        Ok(RelayedSignals { signals: SignalsInfo::new(caught.chain([SIGCHLD]))? })
     }
 
     /// Passes on to the job what is meant for it.
-    pub(crate) fn relay_to(mut self, job: Pid) -> Relay {
+    pub(crate) fn relay_to(mut self, job: Pid) -> io::Result<Relay> {
         let handle = self.signals.handle();
-        let thread = thread::spawn(move || {
-            for signal in self.signals.forever() {
-                let passed_on = match signal {
-                    SIGTERM => Signal::TERM,
-                    SIGHUP => Signal::HUP,
-                    SIGUSR1 => Signal::USR1,
-                    SIGUSR2 => Signal::USR2,
-                    _ => continue,
-                };
-                // A job of another user (sudo) cannot be signalled; there is nothing else to do.
-                let _ = kill_process(job, passed_on);
+        let thread = thread::Builder::new().spawn(move || {
+            for origin in self.signals.forever().filter(is_for_fil_alone) {
+                if let Some(signal) = Signal::from_named_raw(origin.signal) {
+                    // A job of another user (sudo) cannot be signalled; there is nothing else to do.
+                    let _ = kill_process(job, signal);
+                }
             }
-        });
-        Relay { handle, thread }
+        })?;
+        Ok(Relay { handle, thread })
     }
+}
+
+/// Whether the signal did not reach the job by itself.
+fn is_for_fil_alone(origin: &Origin) -> bool {
+    let Some(sender) = origin.process.filter(|_| origin.signal != SIGCHLD) else { return false };
+    // A sender that is gone or in another namespace of process ids is not of the group.
+    let group = Pid::from_raw(sender.pid).and_then(|sender| getpgid(Some(sender)).ok());
+    group != Some(getpgrp())
 }
 
 /// The thread that passes signals on.

@@ -3,6 +3,11 @@
 //! A chunk that is in the trace already is known by its identity and dropped by readers, so doing
 //! this twice, or being stopped in the middle, harms nothing. A spool file is removed when all of
 //! it is in the trace, never earlier.
+//!
+//! A spool is taken only when its process is certainly gone: nobody holds the lock that a process
+//! keeps on its spool as long as it has it mapped, and the process that it names does not run (or
+//! became another program). The lock alone tells on file systems that keep such locks; the process
+//! alone tells where they are not kept, but not from another namespace of process ids.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -11,6 +16,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use format::spool::{self, SPOOL_HEADER_BYTES, SpoolHeader};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use crate::error::CliError;
 use crate::process_identity::ProcessIdentity;
@@ -43,7 +50,7 @@ pub(crate) fn salvage(
     loop {
         let spools = spool_files(directory)?;
         let (running, ended): (Vec<&SpoolFile>, Vec<&SpoolFile>) =
-            spools.iter().partition(|spool| spool.process.runs() && !spool.is_replaced(&spools));
+            spools.iter().partition(|spool| !spool.is_left(&spools));
         for spool in ended {
             salvaged.chunks += append(&spool.path, trace)?;
         }
@@ -65,6 +72,17 @@ struct SpoolFile {
 }
 
 impl SpoolFile {
+    /// Whether its process is certainly gone.
+    fn is_left(&self, spools: &[SpoolFile]) -> bool {
+        !self.is_locked() && (!self.process.runs() || self.is_replaced(spools))
+    }
+
+    /// Whether a process has it mapped. One that cannot be locked at all is not locked.
+    fn is_locked(&self) -> bool {
+        let locked = File::open(&self.path).map(|file| flock(file, FlockOperation::NonBlockingLockExclusive));
+        matches!(locked, Ok(Err(Errno::WOULDBLOCK)))
+    }
+
     /// Whether exec(2) put another program into its process, which has a spool of its own.
     fn is_replaced(&self, spools: &[SpoolFile]) -> bool {
         spools.iter().any(|other| other.process == self.process && other.start_ns > self.start_ns)
@@ -200,6 +218,19 @@ mod tests {
         assert!(running.exists());
         recording.spools.remove();
         assert!(recording.spools.path().exists(), "a spool is still in it");
+    }
+
+    /// As when the process lives where its number is another one's (a container in the job).
+    #[test]
+    fn a_spool_that_is_locked_is_left_alone_whoever_wrote_it() {
+        let mut recording = Recording::begin();
+        let spool = recording.leave_spool(ENDED, 5);
+        let mapped = File::open(&spool).expect("opened");
+        flock(&mapped, FlockOperation::NonBlockingLockExclusive).expect("locked");
+        let mut look = || salvage(&recording.spools, &mut recording.trace, Duration::ZERO).expect("salvaged");
+        assert_eq!(look(), Salvaged { chunks: 0, still_running: 1 });
+        drop(mapped);
+        assert_eq!(look(), Salvaged { chunks: 1, still_running: 0 });
     }
 
     #[test]

@@ -1,0 +1,344 @@
+//! All processes of a job are recorded into one trace, whatever way they were started, and the peak is
+//! that of their sum.
+
+#![allow(clippy::expect_used, reason = "a test may stop at what cannot happen")]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, geteuid, pidfd_open};
+use serde_json::Value;
+use support::{Folder, Peak, list, number, python, pythons, run, testdata};
+
+const MIB: u64 = 1 << 20;
+
+/// What was mapped at the peak, which the programs here do with sizes of their own.
+fn mapped(peak: &Peak) -> u64 {
+    number(&peak.value()["categories"], "mmap")
+}
+
+/// The command lines of all processes, largest process first.
+fn commands(peak: &Peak) -> Vec<Vec<String>> {
+    let words =
+        |process: &Value| list(process, "command").iter().map(|word| word.as_str().expect("text").to_owned()).collect();
+    list(peak.value(), "processes").iter().map(words).collect()
+}
+
+#[test]
+fn every_way_to_start_a_process_is_recorded() {
+    for_each_python(|python| {
+        let folder = Folder::new();
+        let ended = folder.record_testdata(&python.path, "process_ways.py");
+        let ways: u64 = ended.stdout.trim().parse().expect("says how many");
+        let peak = folder.peak();
+        let blocks: u64 = (0..ways).map(|index| (100 + index) * MIB).sum();
+        assert_eq!(mapped(&peak), blocks + 500 * MIB, "{}: {ended:#?}", python.name);
+        assert_eq!(peak.warnings(), Vec::<String>::new(), "{}", python.name);
+        assert_eq!(folder.names(), ["go", "ready", "trace.fil"]);
+    });
+}
+
+#[test]
+fn a_process_has_its_own_command_and_a_fork_that_of_its_parent() {
+    let code = "
+import os, subprocess, sys
+if os.fork() == 0: os._exit(0)
+os.wait()
+subprocess.run([sys.executable, '-c', 'pass', 'by subprocess'], check=True)
+if os.fork() == 0: os.execv(sys.executable, ['renamed', '-c', 'pass', 'by exec'])
+os.wait()
+";
+    for_each_python(|python| {
+        let folder = Folder::new();
+        folder.record_code(&python.path, code).success();
+        let mut lasts: Vec<String> =
+            commands(&folder.peak()).into_iter().map(|command| command.last().expect("words").clone()).collect();
+        lasts.sort();
+        let mut expected = [code, code, code, "by subprocess", "by exec"];
+        expected.sort_unstable();
+        assert_eq!(lasts, expected, "{}", python.name);
+    });
+}
+
+/// Held at one instant they add up, one after the other they do not.
+#[test]
+fn the_peak_is_the_maximum_of_the_sum_at_one_instant() {
+    let code = "
+import mmap, os, sys
+def hold(mebibytes): return mmap.mmap(-1, mebibytes << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+def child(mebibytes, before_end):
+    there, back = os.pipe(), os.pipe()
+    if os.fork() == 0:
+        os.close(back[1])
+        block = hold(mebibytes)
+        os.write(there[1], b'+')
+        if before_end: os.read(back[0], 1)
+        os._exit(0)
+    os.read(there[0], 1)
+    if not before_end: os.wait()
+    return back[1]
+together = sys.argv[1] == 'together'
+first = child(300, together)
+second = child(200, together)
+if together:
+    os.close(first), os.close(second)
+    os.wait(), os.wait()
+";
+    for_each_python(|python| {
+        for (when, expected) in [("together", 500), ("apart", 300)] {
+            let folder = Folder::new();
+            let mut command = folder.record_command(&python.path, &["-c", code, when]);
+            run(&mut command).success();
+            assert_eq!(mapped(&folder.peak()), expected * MIB, "{when} on {}", python.name);
+        }
+    });
+}
+
+/// A fork must find no lock half-held and no thread half-stopped, however busy the others are.
+#[test]
+fn forks_among_busy_threads_never_hang() {
+    const FORKS: usize = 300;
+    let program = testdata("fork_storm.py");
+    for_each_python(|python| {
+        let folder = Folder::new();
+        let arguments = ["-W", "ignore", program.to_str().expect("UTF-8"), &FORKS.to_string()];
+        let ended = run(&mut folder.record_command(&python.path, &arguments)).success();
+        // A status of waitpid: the code is in the upper byte.
+        assert_eq!(ended.stdout, "[1792]\n", "{}: {ended:#?}", python.name);
+        let peak = folder.peak();
+        assert_eq!(list(peak.value(), "processes").len(), 1 + FORKS, "{}", python.name);
+        assert_eq!(peak.warnings(), Vec::<String>::new(), "{}", python.name);
+    });
+}
+
+/// Python 3.12 and later warn of a fork in a process with threads. Fil's own is none of the job's.
+#[test]
+fn no_warning_of_forks_because_of_fil() {
+    let code = "
+import multiprocessing, os
+for _ in range(50):
+    held = [str(number) for number in range(1000)]
+    if os.fork() == 0: os._exit(0)
+    os.wait()
+child, terminal = os.forkpty()
+if child == 0: os._exit(0)
+os.waitpid(child, 0)
+process = multiprocessing.get_context('fork').Process(target=print, args=('child',))
+process.start()
+process.join()
+";
+    for_each_python(|python| {
+        let folder = Folder::new();
+        let ended = run(&mut folder.record_command(&python.path, &["-W", "error", "-c", code])).success();
+        assert_eq!(ended.stdout, "child\n", "{}", python.name);
+        assert_eq!(ended.fil_lines().len(), ended.stderr.lines().count(), "{}: {ended:#?}", python.name);
+    });
+}
+
+/// A warning that the job deserves it still gets.
+#[test]
+fn a_warning_of_forks_among_the_jobs_own_threads_stays() {
+    let code = "
+import os, sys, threading, warnings
+warnings.simplefilter('error')
+gate = threading.Lock()
+gate.acquire()
+thread = threading.Thread(target=gate.acquire)
+thread.start()
+try:
+    if os.fork() == 0: os._exit(0)
+    warned = False
+except DeprecationWarning: warned = True
+gate.release()
+thread.join()
+print(warned == (sys.version_info >= (3, 12)))
+";
+    for_each_python(|python| {
+        let ended = Folder::new().record_code(&python.path, code).success();
+        assert_eq!(ended.stdout, "True\n", "{}: {ended:#?}", python.name);
+    });
+}
+
+/// In memory, what ended processes leave must not add up to the end of the job.
+#[test]
+fn what_ended_processes_leave_is_taken_while_the_job_runs() {
+    let code = "
+import os
+for _ in range(200):
+    if os.fork() == 0: os._exit(0)
+    os.wait()
+spools = lambda: [name for name in os.listdir(os.environ['FIL_SPOOL_DIRECTORY']) if name.endswith('.spool')]
+while len(spools()) > 1: os.sched_yield()
+print(spools()[0].startswith(f'{os.getpid()}-'))
+";
+    let folder = Folder::new();
+    let ended = folder.record_code(&python(), code).success();
+    assert_eq!(ended.stdout, "True\n");
+    let peak = folder.peak();
+    assert_eq!(list(peak.value(), "processes").len(), 201);
+    assert_eq!(peak.warnings(), Vec::<String>::new());
+}
+
+/// fil ends with its job. What still runs then goes on recording, and the next analysis has it.
+#[test]
+fn a_daemon_that_outlives_the_job_is_recorded_to_its_end() {
+    let code = "
+import mmap, os, sys
+os.mkfifo('gate')
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() != 0: os._exit(0)
+    print(os.getpid(), flush=True)
+    for descriptor in range(3): os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)
+    os.closerange(3, 4096)
+    open('gate').read()
+    block = mmap.mmap(-1, 700 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    held = [str(number) for number in range(200_000)]
+    os._exit(0)
+os.wait()
+block = mmap.mmap(-1, 50 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+";
+    for_each_python(|python| {
+        let folder = Folder::new();
+        let ended = folder.record_code(&python.path, code).success();
+        assert!(ended.stderr.contains("1 process of the job still runs"), "{ended:#?}");
+        let daemon = ended.stdout.trim().parse().ok().and_then(Pid::from_raw).expect("says its process id");
+        let daemon = pidfd_open(daemon, PidfdFlags::empty()).expect("it runs");
+        fs::write(folder.join("gate"), "go").expect("it reads");
+        poll(&mut [PollFd::new(&daemon, PollFlags::IN)], None).expect("waits for its end");
+        let peak = folder.peak();
+        assert_eq!(mapped(&peak), 700 * MIB, "{}", python.name);
+        assert_eq!(peak.warnings(), Vec::<String>::new(), "{}", python.name);
+        assert_eq!(folder.names(), ["gate", "trace.fil"], "nothing is left beside the trace");
+    });
+}
+
+/// The first thread may end before the others. To the kernel the process is then a zombie that works.
+#[test]
+fn a_process_whose_first_thread_has_ended_goes_on_recording() {
+    let code = "
+import ctypes, mmap, os, threading
+def work():
+    # Not before the first thread has ended, and fil has had a look at the process.
+    while ') Z' not in open(f'/proc/{os.getpid()}/task/{os.getpid()}/stat').read(): os.sched_yield()
+    if os.fork() == 0: os._exit(0)
+    os.wait()
+    spools = lambda: [name for name in os.listdir(os.environ['FIL_SPOOL_DIRECTORY']) if name.endswith('.spool')]
+    while len(spools()) > 1: os.sched_yield()
+    global block
+    block = mmap.mmap(-1, 90 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    held = [str(number) for number in range(500_000)]
+    os._exit(9)
+threading.Thread(target=work).start()
+ctypes.CDLL(None).syscall(60, 0)
+";
+    // Its first thread ends without the interpreter's lock: ctypes gave it back for the call.
+    for_each_python(|python| {
+        let folder = Folder::new();
+        let ended = folder.record_code(&python.path, code);
+        assert_eq!(ended.code(), 9, "{}: {ended:#?}", python.name);
+        assert_eq!(mapped(&folder.peak()), 90 * MIB, "{}", python.name);
+    });
+}
+
+#[test]
+fn a_shell_script_that_starts_several_pythons() {
+    let script = "
+\"$0\" -c 'print(1)' one
+\"$0\" -c 'print(2)' two &
+wait
+\"$0\" -c 'print(3)' three | \"$0\" -c 'import sys; print(sys.stdin.read().strip(), 4)' four
+(\"$0\" -c 'print(5)' five)
+echo \"$(\"$0\" -c 'print(6)' six)\"
+exec \"$0\" -c 'raise SystemExit(3)' seven
+";
+    for_each_python(|python| {
+        let folder = Folder::new();
+        let python_path = python.path.to_str().expect("UTF-8");
+        let ended = run(&mut folder.record_command(Path::new("sh"), &["-c", script, python_path]));
+        assert_eq!((ended.code(), &*ended.stdout), (3, "1\n2\n3 4\n5\n6\n"), "{}: {ended:#?}", python.name);
+        let mut lasts: Vec<String> = commands(&folder.peak())
+            .into_iter()
+            .filter(|command| command[0] != "sh")
+            .map(|command| command.last().expect("words").clone())
+            .collect();
+        lasts.sort();
+        assert_eq!(lasts, ["five", "four", "one", "seven", "six", "three", "two"], "{}", python.name);
+    });
+}
+
+/// Needs more memory and slots than it has, again and again: the spool grows after rights and paths
+/// are gone.
+const HOLD_MUCH: &str = "
+import threading
+def hold_much():
+    # Each thread needs a slot of its own, more than the spool had at the start.
+    gate = threading.Barrier(41)
+    def work():
+        held = [str(number) for number in range(2_000)]
+        gate.wait()
+        gate.wait()
+    threads = [threading.Thread(target=work) for _ in range(40)]
+    for thread in threads: thread.start()
+    gate.wait()
+    block = mmap.mmap(-1, 160 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    gate.wait()
+    for thread in threads: thread.join()
+    block.close()
+";
+
+/// A job that gives its rights up, moves to where nothing of fil's can be found, or does both, is
+/// recorded to its end all the same.
+#[test]
+fn a_job_that_gave_its_rights_up_is_recorded() {
+    if !geteuid().is_root() {
+        eprintln!("NOT TESTED: giving rights up needs those of root");
+        return;
+    }
+    for act in [
+        "os.setgroups([]); os.setgid(65534); os.setuid(65534)",
+        "os.chroot('jail')",
+        "os.chroot('jail'); os.chdir('/'); os.setuid(65534)",
+        "os.closerange(3, 4096); os.setuid(65534)",
+    ] {
+        let code = format!("import mmap, os\nos.mkdir('jail')\n{act}\n{HOLD_MUCH}\nhold_much()\nprint('done')");
+        for_each_python(|python| {
+            let folder = Folder::new();
+            let ended = folder.record_code(&python.path, &code).success();
+            assert_eq!(ended.stdout, "done\n", "{act} on {}: {ended:#?}", python.name);
+            let peak = folder.peak();
+            let closed = act.contains("closerange");
+            // With no descriptor and no path left the spool cannot grow, and that is said.
+            assert_eq!(ended.stderr.contains("recording stopped"), closed, "{act}: {ended:#?}");
+            if !closed {
+                assert_eq!(mapped(&peak), 160 * MIB, "{act} on {}", python.name);
+            }
+        });
+    }
+}
+
+/// A child that has no way to make a spool is told of in the trace.
+#[test]
+fn a_child_that_cannot_be_recorded_is_named() {
+    if !geteuid().is_root() {
+        eprintln!("NOT TESTED: giving rights up needs those of root");
+        return;
+    }
+    let code = "
+import os
+os.setuid(65534)
+child = os.fork()
+if child == 0: os._exit(0)
+os.waitpid(child, 0)
+print(child)
+";
+    for_each_python(|python| {
+        let folder = Folder::new();
+        let ended = folder.record_code(&python.path, code).success();
+        let named = format!("process {} is not recorded", ended.stdout.trim());
+        assert!(ended.stderr.contains(&named), "{}: {ended:#?}", python.name);
+    });
+}
