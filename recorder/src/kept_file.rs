@@ -12,8 +12,8 @@ use std::mem::MaybeUninit;
 
 /// Descriptors of the recorder's begin here: above what jobs count on.
 const FIRST_DESCRIPTOR: u64 = 500;
-/// As far below the limit of descriptors, if that is lower than the wish.
-const DESCRIPTORS_BELOW_LIMIT: u64 = 8;
+/// With a lower limit of descriptors they are its last ones: the trace and the spool.
+const DESCRIPTORS_BELOW_LIMIT: u64 = 2;
 
 /// See the module. A copy shares the descriptor; in the child after a fork it is the child's.
 #[derive(Clone)]
