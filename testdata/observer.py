@@ -11,7 +11,7 @@ import sys
 import threading
 
 # Fil keeps its own descriptors above what jobs count on.
-FIRST_OF_THE_RECORDER = min(500, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 2)
+FIRST_OF_THE_RECORDER = min(500, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 3)
 
 
 class Held:
