@@ -10,7 +10,8 @@ import socket
 import sys
 import threading
 
-FIRST_OF_THE_RECORDER = 500
+# Fil keeps its own descriptors above what jobs count on.
+FIRST_OF_THE_RECORDER = min(500, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 3)
 
 
 class Held:
@@ -25,14 +26,17 @@ def environment():
 
 
 def thread_masks():
-    """Blocked signals of each thread of the job's, from the kernel."""
+    """Blocked signals of the job's threads, from the kernel (one that was joined may still be there)."""
     masks = []
     for thread in os.listdir("/proc/self/task"):
-        with open(f"/proc/self/task/{thread}/status") as file:
-            status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+        try:
+            with open(f"/proc/self/task/{thread}/status") as file:
+                status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+        except (FileNotFoundError, ProcessLookupError):
+            continue
         if status["Name"] != "fil-recorder":
             masks.append(status["SigBlk"])
-    return masks
+    return sorted(set(masks))
 
 
 def no_children():

@@ -117,6 +117,10 @@ pub(crate) fn relate(images: &mut [Image]) {
         let key = images[at].key;
         let forked_from = images[at].definitions.start.forked_from;
         images[at].forked_from = forked_from.and_then(|parent| earlier.get(&parent).copied());
+        if let Some(parent) = images[at].forked_from {
+            // A copy runs its parent's command, until it becomes another program.
+            images[at].definitions.start.command = images[parent.index()].definitions.start.command.clone();
+        }
         earlier.insert(key, ImageIndex(at as u32));
         if let Some(replaced) = last_of_pid.insert(key.pid, at) {
             let departure_ns = images[replaced].departure_ns.unwrap_or(u64::MAX);

@@ -12,8 +12,8 @@ use std::mem::MaybeUninit;
 
 /// Descriptors of the recorder's begin here: above what jobs count on.
 const FIRST_DESCRIPTOR: u64 = 500;
-/// As far below the limit of descriptors, if that is lower than the wish.
-const DESCRIPTORS_BELOW_LIMIT: u64 = 8;
+/// With a lower limit of descriptors they are its last ones: the trace and the spool.
+const DESCRIPTORS_BELOW_LIMIT: u64 = 2;
 
 /// See the module. A copy shares the descriptor; in the child after a fork it is the child's.
 #[derive(Clone)]
@@ -88,12 +88,14 @@ fn open_high(path: &CString, flags: i32) -> io::Result<i32> {
     if low < 0 {
         return Err(io::Error::last_os_error());
     }
-    let wish = FIRST_DESCRIPTOR.min(descriptor_limit().saturating_sub(DESCRIPTORS_BELOW_LIMIT));
-    // SAFETY: `low` is ours. If the limit of descriptors does not allow it, `low` itself will do.
-    let high = unsafe { libc::fcntl(low, libc::F_DUPFD_CLOEXEC, wish as i32) };
-    if high < 0 {
-        return Ok(low);
-    }
+    let wish = FIRST_DESCRIPTOR.min(descriptor_limit().saturating_sub(DESCRIPTORS_BELOW_LIMIT)) as i32;
+    // The highest that is to be had. If all are taken, `low` itself will do.
+    let high = (low + 1..=wish).rev().find_map(|wish| {
+        // SAFETY: `low` is ours.
+        let high = unsafe { libc::fcntl(low, libc::F_DUPFD_CLOEXEC, wish) };
+        (high >= 0).then_some(high)
+    });
+    let Some(high) = high else { return Ok(low) };
     // SAFETY: `low` is ours and no longer needed.
     unsafe { libc::close(low) };
     Ok(high)

@@ -101,6 +101,8 @@ impl ThreadRecorder {
     /// A range is about to be unmapped, or was covered by another mapping.
     #[inline(never)]
     pub(crate) fn unmap(&mut self, address: usize, length: usize) {
+        // Much memory may go at once, and another process may wait for it: the time is told.
+        self.until_time_stamp = 1;
         self.event(|encoder, out, at| encoder.unmap(out, at, address as u64, length as u64));
     }
 
