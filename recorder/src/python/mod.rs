@@ -2,8 +2,8 @@
 //! and the call stack of the calling thread, read without any help of the interpreter's.
 //!
 //! `layout.rs` knows the versions, `frames.rs` and `code_object.rs` read, `stack_cache.rs` turns
-//! frames into stack ids, `thread_name.rs` finds the name of a thread that is being started, `self_check.rs` compares with Python's public API and turns stacks off
-//! rather than record wrong ones.
+//! frames into stack ids, `thread_name.rs` finds the name of a thread that is being started, and
+//! `self_check.rs` compares with Python's public API and turns stacks off rather than record wrong ones.
 
 mod code_death;
 mod code_object;
