@@ -3,8 +3,8 @@
 //!
 //! `layout.rs` and `debug_offsets.rs` know the versions, `frames.rs` and `code_object.rs` read,
 //! `stack_cache.rs` turns frames into stack ids, `thread_name.rs` finds the name of a thread that is
-//! being started, `self_check.rs` compares with what `public_api.rs`
-//! says and turns stacks off rather than record wrong ones.
+//! being started, and `self_check.rs` compares with what `public_api.rs` says and turns stacks off
+//! rather than record wrong ones.
 
 mod code_death;
 mod code_object;
