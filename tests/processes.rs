@@ -11,7 +11,7 @@ use std::path::Path;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, geteuid, pidfd_open};
 use serde_json::Value;
-use support::{for_each_python, Folder, Peak, list, python, pythons, run, testdata};
+use support::{Folder, Peak, for_each_python, list, python, pythons, run, testdata};
 
 const MIB: u64 = 1 << 20;
 
