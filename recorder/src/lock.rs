@@ -38,7 +38,11 @@ impl<T> Lock<T> {
 
     /// Takes the lock if nobody holds it.
     pub(crate) fn try_lock(&self) -> Option<Locked<'_, T>> {
-        (!self.taken.swap(true, Ordering::Acquire)).then_some(Locked { lock: self })
+        if self.taken.swap(true, Ordering::Acquire) {
+            return None;
+        }
+        // Made only here: one that is dropped lets go of the lock, whoever has it.
+        Some(Locked { lock: self })
     }
 
     /// Takes the lock and keeps it: for the prepare step of fork.
@@ -74,5 +78,21 @@ impl<T> DerefMut for Locked<'_, T> {
 impl<T> Drop for Locked<'_, T> {
     fn drop(&mut self) {
         self.lock.let_go();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trying_does_not_open_a_lock_that_another_holds() {
+        let lock = Lock::new(1);
+        let held = lock.lock();
+        assert!(lock.try_lock().is_none());
+        assert!(lock.try_lock().is_none(), "the first try must have left it taken");
+        drop(held);
+        assert_eq!(lock.try_lock().map(|value| *value), Some(1));
+        assert!(lock.try_lock().is_some(), "and a try that succeeded lets go in the end");
     }
 }
