@@ -56,6 +56,11 @@ pub(crate) fn unsupported_python() -> Option<PathBuf> {
     is_there("unsupported", "unsupported").then(|| environment("unsupported"))
 }
 
+/// Whether Fortran can be compiled here.
+pub(crate) fn has_fortran() -> bool {
+    is_there("fortran", "fortran")
+}
+
 /// A file of the test environment.
 fn environment(name: &str) -> PathBuf {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
