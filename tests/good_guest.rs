@@ -13,7 +13,9 @@ use std::sync::mpsc;
 use std::thread;
 
 use rustix::process::{Signal, geteuid};
-use support::{FIL, Folder, Python, Running, copy_fil, for_each_python, python, run, run_with_input, testdata};
+use support::{
+    FIL, Folder, Python, Running, copy_fil, for_each_python, python, pythons, run, run_with_input, testdata,
+};
 
 #[test]
 fn input_and_output_go_through_untouched() {

@@ -64,72 +64,6 @@ fn three_arrays_are_found_to_the_byte_with_their_whole_stacks() {
     });
 }
 
-/// The C library's blocks carry nothing beside them: here the bytes are exact.
-#[test]
-fn blocks_of_every_allocation_function_count_what_was_asked_for() {
-    let code = r#"
-import ctypes
-libc = ctypes.CDLL(None)
-size, pointer = ctypes.c_size_t, ctypes.c_void_p
-def function(name, *arguments):
-    f = getattr(libc, name); f.argtypes, f.restype = arguments, pointer; return f
-malloc, calloc, realloc = function("malloc", size), function("calloc", size, size), function("realloc", pointer, size)
-reallocarray, free = function("reallocarray", pointer, size, size), function("free", pointer)
-aligned_alloc, memalign = function("aligned_alloc", size, size), function("memalign", size, size)
-valloc, pvalloc = function("valloc", size), function("pvalloc", size)
-posix_memalign = libc.posix_memalign; posix_memalign.argtypes = [ctypes.POINTER(pointer), size, size]
-mmap = libc.mmap; mmap.restype = pointer
-mmap.argtypes = [pointer, size, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
-munmap = libc.munmap; munmap.argtypes = [pointer, size]
-# Addresses are kept in one place, so that no line below keeps an object of its own.
-kept = (pointer * 32)()
-def by_malloc(): kept[0] = malloc(1_000_001)
-def by_calloc(): kept[1] = calloc(1000, 2003)
-def by_realloc(): kept[2] = realloc(realloc(None, 10), 3_000_005)
-def by_shrinking(): kept[3] = realloc(malloc(9_000_000), 7_001)
-def by_reallocarray(): kept[4] = reallocarray(None, 1000, 4007)
-def by_aligned_alloc(): kept[5] = aligned_alloc(4096, 5_001_216)
-def by_memalign(): kept[6] = memalign(64, 6_000_011)
-def by_posix_memalign(): posix_memalign(ctypes.cast(ctypes.byref(kept, 7 * 8), ctypes.POINTER(pointer)), 256, 7_000_013)
-def by_valloc(): kept[8] = valloc(8_000_017)
-def by_pvalloc(): kept[9] = pvalloc(9_000_019)
-def by_mmap(): kept[10] = mmap(None, 10_002_432, 3, 0x22, -1, 0)
-def by_partial_munmap(): kept[11] = mmap(None, 40_960, 3, 0x22, -1, 0); munmap(kept[11] + 8192, 16_384)
-def freed(): free(malloc(11_000_000))
-def failed_realloc():
-    kept[12] = malloc(12_000_001)
-    assert realloc(kept[12], 1 << 62) is None
-for f in (by_malloc, by_calloc, by_realloc, by_shrinking, by_reallocarray, by_aligned_alloc, by_memalign,
-          by_posix_memalign, by_valloc, by_pvalloc, by_mmap, by_partial_munmap, freed, failed_realloc):
-    f()
-def ballast(): kept[13] = malloc(100_000_000)
-ballast()
-"#;
-    for_each_python(|python| {
-        let folder = Folder::new();
-        folder.record_code(&python.path, code).success();
-        let peak = folder.peak();
-        for (function, bytes) in [
-            ("by_malloc", 1_000_001),
-            ("by_calloc", 2_003_000),
-            ("by_realloc", 3_000_005),
-            ("by_shrinking", 7_001),
-            ("by_reallocarray", 4_007_000),
-            ("by_aligned_alloc", 5_001_216),
-            ("by_memalign", 6_000_011),
-            ("by_posix_memalign", 7_000_013),
-            ("by_valloc", 8_000_017),
-            ("by_pvalloc", 9_000_019),
-            ("by_mmap", 10_002_432),
-            ("by_partial_munmap", 24_576),
-            ("freed", 0),
-            ("failed_realloc", 12_000_001),
-        ] {
-            assert_eq!(peak.bytes_of("<string>", function), bytes, "{function} on {}", python.name);
-        }
-    });
-}
-
 /// Every name that the contract has, with its type, and nothing that is not to be relied on.
 #[test]
 fn the_json_of_the_peak_is_as_agreed() {
@@ -152,6 +86,10 @@ fn the_json_of_the_peak_is_as_agreed() {
         value["categories"].as_object().expect("an object").keys().map(|key| &**key).collect();
     categories.sort_unstable();
     assert_eq!(categories, ["heap", "mmap", "python"]);
+    assert!(number(value, "shared_mmap_bytes") <= number(&value["categories"], "mmap"));
+    let mut apart: Vec<&str> = value["apart"].as_object().expect("an object").keys().map(|key| &**key).collect();
+    apart.sort_unstable();
+    assert_eq!(apart, ["mapped_files", "python_arenas", "reserved"]);
     let process = &list(value, "processes")[0];
     assert!(number(process, "pid") > 0);
     assert_eq!(list(process, "command").len(), 3);

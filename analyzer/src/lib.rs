@@ -49,6 +49,6 @@ mod trace;
 
 pub use call_stack::{CallStack, Frame};
 pub use error::AnalyzerError;
-pub use peak::{CallSite, Categories, Peak, ProcessMemory, StackMemory, peak};
+pub use peak::{Apart, CallSite, Categories, Peak, ProcessMemory, StackMemory, peak};
 pub use timeline::{Timeline, TimelineOptions, TimelineRow, TimelineTotal, timeline};
 pub use trace::{Process, Trace};

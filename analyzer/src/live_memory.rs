@@ -4,11 +4,11 @@
 //! is still alive replaces it: its free was lost. A free of an unknown address is ignored: the block
 //! is older than the recording or inherited from the parent.
 
-use format::{Event, MappingKind, StackId, ThreadNumber};
+use format::{Event, StackId, ThreadNumber};
 use hashbrown::HashMap;
 
 use crate::image::ImageIndex;
-use crate::mappings::Mappings;
+use crate::mappings::{Mapped, MappingChange, Mappings, Unmapped};
 use crate::site::{Category, Site, SiteId};
 
 /// Who is told what changes.
@@ -33,7 +33,7 @@ struct Block {
     site: SiteId,
 }
 
-/// The sites of one thread and its last free.
+/// The sites of one thread, its last free and its last unmapping.
 #[derive(Default)]
 struct ThreadSites {
     sites: HashMap<(StackId, Category), SiteId>,
@@ -41,6 +41,8 @@ struct ThreadSites {
     last: Option<(StackId, Category, SiteId)>,
     /// The block that the thread's last free removed.
     last_freed: Option<(u64, Block)>,
+    /// What the thread's last unmapping took away.
+    last_unmapped: Unmapped,
 }
 
 impl LiveMemory {
@@ -56,11 +58,8 @@ impl LiveMemory {
         for &event in events {
             match event {
                 Event::Alloc { domain, address, size, stack } => {
-                    let category = match domain {
-                        format::Domain::Python => Category::Python,
-                        format::Domain::Heap => Category::Heap,
-                    };
-                    let block = Block { size, site: sites.id_of(site(stack, category), ledger) };
+                    let site = site(stack, Category::of_block(domain));
+                    let block = Block { size, site: sites.id_of(site, ledger) };
                     insert(blocks, address, block, ledger);
                 }
                 Event::Free { address } => {
@@ -75,22 +74,8 @@ impl LiveMemory {
                         insert(blocks, address, block, ledger);
                     }
                 }
-                Event::Map { kind, address, length, stack } => {
-                    let category = match kind {
-                        MappingKind::Anonymous => Category::Mmap,
-                        MappingKind::PythonArena => Category::PythonArena,
-                    };
-                    let range = address..address.saturating_add(length);
-                    let replaced = mappings.unmap(range.clone());
-                    let mapped = mappings.map(range, sites.id_of(site(stack, category), ledger));
-                    for change in replaced.into_iter().chain(mapped) {
-                        ledger.change(change.site, change.bytes, change.blocks);
-                    }
-                }
-                Event::Unmap { address, length } => {
-                    for change in mappings.unmap(address..address.saturating_add(length)) {
-                        ledger.change(change.site, change.bytes, change.blocks);
-                    }
+                Event::Map { .. } | Event::Unmap { .. } | Event::Protect { .. } | Event::Remap { .. } => {
+                    apply_to_mappings(event, mappings, sites, site, ledger);
                 }
                 // Marks have become runs.
                 Event::Time { .. } | Event::Turn { .. } => {}
@@ -103,9 +88,48 @@ impl LiveMemory {
         for (_, block) in self.blocks.drain() {
             ledger.change(block.site, (block.size as i64).wrapping_neg(), -1);
         }
-        for change in self.mappings.unmap_all() {
-            ledger.change(change.site, change.bytes, change.blocks);
+        let mut changes = Vec::new();
+        self.mappings.unmap_all(&mut changes);
+        tell(&changes, ledger);
+    }
+}
+
+/// Applies one event of mapped memory.
+fn apply_to_mappings(
+    event: Event,
+    mappings: &mut Mappings,
+    sites: &mut ThreadSites,
+    site: impl Fn(StackId, Category) -> Site,
+    ledger: &mut impl Ledger,
+) {
+    let range = |address: u64, length: u64| address..address.saturating_add(length);
+    let mut changes = Vec::new();
+    match event {
+        Event::Map { kind, accessible, address, length, stack } => {
+            let site = sites.id_of(site(stack, Category::of_mapping(kind, accessible)), ledger);
+            mappings.map(range(address, length), Mapped { kind, accessible, site }, &mut changes);
         }
+        Event::Unmap { address, length } => {
+            sites.last_unmapped = mappings.unmap(range(address, length), &mut changes);
+        }
+        Event::Protect { accessible, address, length, stack } => {
+            let site_of = |kind, accessible| sites.id_of(site(stack, Category::of_mapping(kind, accessible)), ledger);
+            mappings.protect(range(address, length), accessible, site_of, &mut changes);
+        }
+        Event::Remap { address, length, stack } => {
+            let unmapped = std::mem::take(&mut sites.last_unmapped);
+            let site_of = |kind, accessible| sites.id_of(site(stack, Category::of_mapping(kind, accessible)), ledger);
+            mappings.remap(range(address, length), &unmapped, site_of, &mut changes);
+            sites.last_unmapped = unmapped;
+        }
+        Event::Alloc { .. } | Event::Free { .. } | Event::UndoFree | Event::Time { .. } | Event::Turn { .. } => {}
+    }
+    tell(&changes, ledger);
+}
+
+fn tell(changes: &[MappingChange], ledger: &mut impl Ledger) {
+    for change in changes {
+        ledger.change(change.site, change.bytes, change.blocks);
     }
 }
 

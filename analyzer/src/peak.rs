@@ -43,15 +43,16 @@ pub struct Peak {
     pub warnings: Vec<String>,
     /// The peak by kind of memory.
     pub categories: Categories,
+    /// How much of `categories.mmap` was mapped to be shared with child processes.
+    pub shared_mmap_bytes: u64,
+    /// What the job had mapped at the peak beside it.
+    pub apart: Apart,
     /// The peak by process, largest first. All processes of the job are there.
     pub processes: Vec<ProcessMemory>,
     /// The peak by innermost Python frame, largest first.
     pub call_sites: Vec<CallSite>,
     /// The peak by thread and call stack, largest first.
     pub stacks: Vec<StackMemory>,
-    /// Bytes of pymalloc's arenas at the peak. The objects in them are counted, the arenas are not.
-    #[serde(skip)]
-    pub python_arena_bytes: u64,
 }
 
 /// Live bytes by kind of memory.
@@ -63,6 +64,17 @@ pub struct Categories {
     pub python: u64,
     /// Anonymous mappings.
     pub mmap: u64,
+}
+
+/// Bytes that are mapped but are no part of the peak.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Apart {
+    /// Files and devices: the kernel keeps and drops their pages as it likes.
+    pub mapped_files: u64,
+    /// Addresses without memory behind them: mapped, but not accessible.
+    pub reserved: u64,
+    /// Arenas of Python's allocator: what the objects in them take is part of `categories.python`.
+    pub python_arenas: u64,
 }
 
 /// What a process holds.
@@ -124,41 +136,45 @@ pub fn peak(trace: &Trace) -> Result<Peak, AnalyzerError> {
         complete: trace.complete() && losses.is_none(),
         warnings: trace.warnings().iter().cloned().chain(losses).collect(),
         categories: held.by_category(),
+        shared_mmap_bytes: held.in_category(Category::SharedMapping),
+        apart: held.apart,
         processes: held.by_process(trace),
         call_sites,
         stacks,
-        python_arena_bytes: held.python_arena_bytes,
     })
 }
 
-/// The sites that count and hold something at the peak.
+/// The sites that count and hold something at the peak, and what is mapped beside.
 struct HeldAtPeak {
     sites: Vec<(Site, SiteMemory)>,
-    python_arena_bytes: u64,
+    apart: Apart,
 }
 
 impl HeldAtPeak {
     fn new(mark: &HighWaterMark, sites: &[Site]) -> HeldAtPeak {
         let ids = (0..sites.len()).map(|at| SiteId(at as u32));
         let held = sites.iter().copied().zip(ids.map(|id| mark.at_peak(id)));
-        let (counted, arenas): (Vec<_>, Vec<_>) =
+        let (sites, apart): (Vec<_>, Vec<_>) =
             held.filter(|(_, memory)| *memory != SiteMemory::default()).partition(|(site, _)| site.category.counts());
-        let python_arena_bytes = arenas.iter().fold(0, |sum: u64, (_, memory)| sum.wrapping_add(memory.bytes));
-        HeldAtPeak { sites: counted, python_arena_bytes }
+        let apart = Apart {
+            mapped_files: bytes_in(&apart, Category::MappedFile),
+            reserved: bytes_in(&apart, Category::Reserved),
+            python_arenas: bytes_in(&apart, Category::PythonArena),
+        };
+        HeldAtPeak { sites, apart }
+    }
+
+    fn in_category(&self, category: Category) -> u64 {
+        bytes_in(&self.sites, category)
     }
 
     fn by_category(&self) -> Categories {
-        let mut categories = Categories::default();
-        for (site, memory) in &self.sites {
-            let sum = match site.category {
-                Category::Heap => &mut categories.heap,
-                Category::Python => &mut categories.python,
-                Category::Mmap => &mut categories.mmap,
-                Category::PythonArena => continue,
-            };
-            *sum = sum.wrapping_add(memory.bytes);
+        let private = self.in_category(Category::PrivateMapping);
+        Categories {
+            heap: self.in_category(Category::Heap),
+            python: self.in_category(Category::Python),
+            mmap: private.wrapping_add(self.in_category(Category::SharedMapping)),
         }
-        categories
     }
 
     fn by_process(&self, trace: &Trace) -> Vec<ProcessMemory> {
@@ -199,6 +215,11 @@ impl HeldAtPeak {
         };
         (largest_call_sites(&names, &call_sites), largest_stacks(stacks.into_iter().map(stack).collect()))
     }
+}
+
+fn bytes_in(sites: &[(Site, SiteMemory)], category: Category) -> u64 {
+    let in_it = sites.iter().filter(|(site, _)| site.category == category);
+    in_it.fold(0, |sum, (_, memory)| sum.wrapping_add(memory.bytes))
 }
 
 impl SiteMemory {

@@ -1,6 +1,6 @@
 //! Sites: what memory is accounted to.
 
-use format::{StackId, ThreadNumber};
+use format::{Domain, MappingKind, StackId, ThreadNumber};
 
 use crate::image::ImageIndex;
 
@@ -21,16 +21,44 @@ pub(crate) enum Category {
     Heap,
     /// Python's allocator.
     Python,
-    /// Anonymous mappings.
-    Mmap,
-    /// Arenas of pymalloc. Not counted: the objects in them are.
+    /// Private anonymous mappings.
+    PrivateMapping,
+    /// Shared anonymous mappings.
+    SharedMapping,
+    /// Mapped files and devices. Not counted: they are not memory that the job asked for.
+    MappedFile,
+    /// Mappings that are not accessible. Not counted: there is no memory behind them.
+    Reserved,
+    /// Arenas of Python's allocator. Not counted: the objects in them are.
     PythonArena,
 }
 
 impl Category {
+    /// The category of blocks from this allocator.
+    pub(crate) fn of_block(domain: Domain) -> Category {
+        match domain {
+            Domain::Python => Category::Python,
+            Domain::Heap => Category::Heap,
+        }
+    }
+
+    /// The category of a mapping.
+    pub(crate) fn of_mapping(kind: MappingKind, accessible: bool) -> Category {
+        match (kind, accessible) {
+            (MappingKind::File, _) => Category::MappedFile,
+            (_, false) => Category::Reserved,
+            (MappingKind::Private, true) => Category::PrivateMapping,
+            (MappingKind::Shared, true) => Category::SharedMapping,
+            (MappingKind::PythonArena, true) => Category::PythonArena,
+        }
+    }
+
     /// Whether its bytes are part of the job's live memory.
     pub(crate) fn counts(self) -> bool {
-        self != Category::PythonArena
+        match self {
+            Category::Heap | Category::Python | Category::PrivateMapping | Category::SharedMapping => true,
+            Category::MappedFile | Category::Reserved | Category::PythonArena => false,
+        }
     }
 }
 

@@ -24,7 +24,8 @@ fn the_peak_is_fil_peak_1() {
         concat!(
             r#"{"schema":"fil.peak/1","trace":"test.fil","command":["python","job.py"],"peak_bytes":4796,"#,
             r#""peak_time_ns":100,"end_bytes":4796,"event_count":2,"complete":true,"warnings":[],"#,
-            r#""categories":{"heap":700,"python":0,"mmap":4096},"#,
+            r#""categories":{"heap":700,"python":0,"mmap":4096},"shared_mmap_bytes":0,"#,
+            r#""apart":{"mapped_files":0,"reserved":0,"python_arenas":0},"#,
             r#""processes":[{"pid":10,"command":["python","job.py"],"live_bytes":4796}],"#,
             r#""call_sites":[{"function":"(no Python frame)","file":"","line":0,"live_bytes":4096,"live_blocks":1},"#,
             r#"{"function":"<module>","file":"job.py","line":1,"live_bytes":700,"live_blocks":1}],"#,

@@ -21,8 +21,10 @@ enum Operation {
     Alloc { address: u64, size: u64, stack: u32 },
     Free { address: u64 },
     FailedRealloc { address: u64 },
-    Map { page: u64, pages: u64, stack: u32 },
+    Map { page: u64, pages: u64, accessible: bool, stack: u32 },
     Unmap { page: u64, pages: u64 },
+    Protect { page: u64, pages: u64, accessible: bool, stack: u32 },
+    Mremap { page: u64, pages: u64, to: u64, new_pages: u64, stack: u32 },
 }
 
 /// One step of a job, in the order in which its process takes them.
@@ -42,14 +44,19 @@ struct Step {
 
 fn operation() -> impl Strategy<Value = Operation> {
     let address = (1..20u64).prop_map(|block| block * 16);
+    let mapping_stack = MAPPING_STACKS..MAPPING_STACKS + 3;
     prop_oneof![
         4 => (address.clone(), 0..1000u64, 0..MAPPING_STACKS)
             .prop_map(|(address, size, stack)| Operation::Alloc { address, size, stack }),
         3 => address.clone().prop_map(|address| Operation::Free { address }),
         1 => address.prop_map(|address| Operation::FailedRealloc { address }),
-        1 => (0..12u64, 0..5u64, MAPPING_STACKS..MAPPING_STACKS + 3)
-            .prop_map(|(page, pages, stack)| Operation::Map { page, pages, stack }),
+        1 => (0..12u64, 0..5u64, any::<bool>(), mapping_stack.clone())
+            .prop_map(|(page, pages, accessible, stack)| Operation::Map { page, pages, accessible, stack }),
         1 => (0..12u64, 0..5u64).prop_map(|(page, pages)| Operation::Unmap { page, pages }),
+        1 => (0..12u64, 0..5u64, any::<bool>(), mapping_stack.clone())
+            .prop_map(|(page, pages, accessible, stack)| Operation::Protect { page, pages, accessible, stack }),
+        1 => (0..12u64, 0..5u64, 0..12u64, 0..5u64, mapping_stack)
+            .prop_map(|(page, pages, to, new_pages, stack)| Operation::Mremap { page, pages, to, new_pages, stack }),
     ]
 }
 
@@ -114,10 +121,19 @@ fn story(steps: &[Step]) -> String {
             Operation::Alloc { address, size, stack } => writeln!(story, "alloc {address} {size} stack={stack}"),
             Operation::Free { address } => writeln!(story, "free {address}"),
             Operation::FailedRealloc { address } => writeln!(story, "free {address}\nundo"),
-            Operation::Map { page, pages, stack } => {
-                writeln!(story, "map {} {} stack={stack}", page * PAGE, pages * PAGE)
+            Operation::Map { page, pages, accessible, stack } => {
+                let reserved = if accessible { "" } else { "reserved" };
+                writeln!(story, "map {} {} {reserved} stack={stack}", page * PAGE, pages * PAGE)
             }
             Operation::Unmap { page, pages } => writeln!(story, "unmap {} {}", page * PAGE, pages * PAGE),
+            Operation::Protect { page, pages, accessible, stack } => {
+                let verb = if accessible { "open" } else { "close" };
+                writeln!(story, "{verb} {} {} stack={stack}", page * PAGE, pages * PAGE)
+            }
+            Operation::Mremap { page, pages, to, new_pages, stack } => {
+                writeln!(story, "unmap {} {}", page * PAGE, pages * PAGE).unwrap();
+                writeln!(story, "remap {} {} stack={stack}", to * PAGE, new_pages * PAGE)
+            }
         }
         .unwrap();
     }
@@ -127,11 +143,17 @@ fn story(steps: &[Step]) -> String {
 /// Process, thread, stack.
 type Site = (usize, u32, u32);
 
+#[derive(Clone, Copy)]
+struct Page {
+    accessible: bool,
+    site: Site,
+}
+
 /// The naive replay.
 #[derive(Default)]
 struct Oracle {
     blocks: BTreeMap<(usize, u64), (u64, Site)>,
-    pages: BTreeMap<(usize, u64), Site>,
+    pages: BTreeMap<(usize, u64), Page>,
     peak_bytes: u64,
     peak_ns: u64,
     at_peak: BTreeMap<Site, (u64, u64)>,
@@ -171,14 +193,34 @@ impl Oracle {
                 self.blocks.remove(&(process, address));
             }
             Operation::FailedRealloc { .. } => {}
-            Operation::Map { page, pages, stack } => {
+            Operation::Map { page, pages, accessible, stack } => {
                 for page in page..page + pages {
-                    self.pages.insert((process, page), (process, step.thread, stack));
+                    self.pages.insert((process, page), Page { accessible, site: (process, step.thread, stack) });
                 }
             }
             Operation::Unmap { page, pages } => self.pages.retain(|&(mapped_process, mapped), _| {
                 mapped_process != process || !(page..page + pages).contains(&mapped)
             }),
+            Operation::Protect { page, pages, accessible, stack } => {
+                for page in page..page + pages {
+                    if let Some(page) = self.pages.get_mut(&(process, page))
+                        && page.accessible != accessible
+                    {
+                        *page = Page { accessible, site: (process, step.thread, stack) };
+                    }
+                }
+            }
+            Operation::Mremap { page, pages, to, new_pages, stack } => {
+                let moved: Vec<_> = (page..page + pages).map(|page| self.pages.remove(&(process, page))).collect();
+                let beyond =
+                    moved.last().copied().flatten().map(|last| Page { site: (process, step.thread, stack), ..last });
+                for at in 0..new_pages {
+                    match moved.get(at as usize).copied().unwrap_or(beyond) {
+                        Some(page) => self.pages.insert((process, to + at), page),
+                        None => self.pages.remove(&(process, to + at)),
+                    };
+                }
+            }
         }
         let live = self.live_bytes();
         if live > self.peak_bytes {
@@ -189,7 +231,8 @@ impl Oracle {
     }
 
     fn live_bytes(&self) -> u64 {
-        self.blocks.values().map(|(size, _)| size).sum::<u64>() + self.pages.len() as u64 * PAGE
+        let accessible = self.pages.values().filter(|page| page.accessible).count() as u64;
+        self.blocks.values().map(|(size, _)| size).sum::<u64>() + accessible * PAGE
     }
 
     fn by_site(&self) -> BTreeMap<Site, (u64, u64)> {
@@ -198,8 +241,8 @@ impl Oracle {
             let memory = sites.entry(*site).or_default();
             *memory = (memory.0 + size, memory.1 + 1);
         }
-        for site in self.pages.values() {
-            sites.entry(*site).or_default().0 += PAGE;
+        for page in self.pages.values().filter(|page| page.accessible) {
+            sites.entry(page.site).or_default().0 += PAGE;
         }
         sites
     }

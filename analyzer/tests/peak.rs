@@ -99,7 +99,60 @@ fn mappings_may_be_replaced_and_unmapped_in_part() {
     // 40960 - 4096, then the first 4096 are replaced by 8192.
     assert_eq!((peak.peak_bytes, peak.end_bytes), (40970, 40970));
     assert_eq!(call_sites(&peak), ["make=32768/1", "other=8192/1", "<module>=10/1"]);
-    assert_eq!(peak.python_arena_bytes, 100_000);
+    assert_eq!(peak.apart.python_arenas, 100_000);
+}
+
+#[test]
+fn a_reservation_counts_where_it_is_opened() {
+    let peak = peak_of(
+        "map 40960 81920 reserved stack=1
+         open 45056 8192 stack=2
+         open 40960 8192 stack=3
+         map-file 819200 50000 stack=1
+         map-shared 409600 4096 stack=3
+         close 45056 4096 stack=1
+         end",
+    );
+    // The second opening finds half of its range open, and the end of the story finds one page closed.
+    assert_eq!((peak.peak_bytes, peak.end_bytes), (16_384, 12_288));
+    assert_eq!(call_sites(&peak), ["make=8192/1", "other=8192/2"]);
+    assert_eq!((peak.categories.mmap, peak.shared_mmap_bytes), (16_384, 4096));
+    assert_eq!((peak.apart.reserved, peak.apart.mapped_files), (81_920 - 12_288, 50_000));
+}
+
+#[test]
+fn what_moves_keeps_its_call_stack_and_what_grows_belongs_to_the_mover() {
+    let peak = peak_of(
+        "map 40960 8192 stack=1
+         alloc 16 100 stack=1
+         unmap 40960 8192
+         remap 409600 12288 stack=2
+         unmap 409600 12288
+         remap 409600 12288 stack=3
+         unmap 409600 12288
+         remap 409600 4096 stack=3
+         remap 819200 4096 stack=3
+         end",
+    );
+    // Moved and grown, then a failure, then cut off, and the same once more elsewhere.
+    assert_eq!((peak.peak_bytes, peak.end_bytes), (12_388, 8292));
+    assert_eq!(call_sites(&peak), ["<module>=8292/2", "make=4096/1"]);
+}
+
+#[test]
+fn arenas_stay_apart_whatever_becomes_of_them() {
+    let peak = peak_of(
+        "arena 40960 81920 reserved stack=1
+         open 40960 40960 stack=1
+         unmap 40960 40960
+         remap 819200 45056 stack=1
+         unmap 0 4096
+         remap 0 8192 stack=1
+         alloc 16 1 stack=1
+         end",
+    );
+    assert_eq!(peak.peak_bytes, 1);
+    assert_eq!((peak.apart.python_arenas, peak.apart.reserved), (45_056, 40_960));
 }
 
 #[test]

@@ -11,13 +11,23 @@ pub enum Domain {
     Heap,
 }
 
-/// What a mapping is for, which decides whether it counts.
+/// What is mapped. Together with whether it is accessible this decides whether it counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum MappingKind {
-    /// Anonymous memory that the job mapped itself: counts with its length.
-    Anonymous,
-    /// An arena of pymalloc: the Python objects in it are counted, the arena is not.
+    /// Anonymous memory of this process alone.
+    Private,
+    /// Anonymous memory shared with the children of this process.
+    Shared,
+    /// A file or a device: its pages are not memory that the job asked for.
+    File,
+    /// Anonymous memory of Python's allocator: the objects in it are counted, the arena is not.
     PythonArena,
+}
+
+impl MappingKind {
+    /// All of them, each at the place of its number in the format.
+    pub const ALL: [MappingKind; 4] =
+        [MappingKind::Private, MappingKind::Shared, MappingKind::File, MappingKind::PythonArena];
 }
 
 /// One event of one thread.
@@ -46,8 +56,10 @@ pub enum Event {
     UndoFree,
     /// `length` bytes were mapped, replacing whatever was mapped in that range.
     Map {
-        /// What the mapping is for.
+        /// What is mapped.
         kind: MappingKind,
+        /// False for a reservation (`PROT_NONE`): addresses without memory behind them.
+        accessible: bool,
         /// First address.
         address: u64,
         /// Bytes.
@@ -61,6 +73,32 @@ pub enum Event {
         address: u64,
         /// Bytes.
         length: u64,
+    },
+    /// What is mapped in the range became accessible, or a reservation. What was so already stays
+    /// as it is, with its call stack; the rest belongs to this call stack from now on.
+    Protect {
+        /// Whether it may be read, written or executed from now on.
+        accessible: bool,
+        /// First address.
+        address: u64,
+        /// Bytes.
+        length: u64,
+        /// Call stack of the call.
+        stack: StackId,
+    },
+    /// What the last `Unmap` of this thread took away is mapped again, from `address` on, replacing
+    /// whatever was mapped there: mremap moved it, or the unmapping failed.
+    ///
+    /// Its bytes keep their kind, access and call stack. It is cut off at `length`; if `length` is
+    /// more than was unmapped, the bytes beyond are of the kind of the last one and belong to
+    /// `stack`.
+    Remap {
+        /// First address.
+        address: u64,
+        /// Bytes.
+        length: u64,
+        /// Call stack of the call.
+        stack: StackId,
     },
     /// Mark: the monotonic clock shows this.
     Time {

@@ -3,7 +3,7 @@
 use crate::error::FormatError;
 use crate::event::{Domain, Event, MappingKind};
 use crate::event_encoder::{
-    LIKELY_ADDRESS, OTHER_FREE_IN_REGION, OTHER_MAP_ANONYMOUS, OTHER_MAP_PYTHON_ARENA, OTHER_TIME, OTHER_TURN,
+    LIKELY_ADDRESS, OTHER_FREE_IN_REGION, OTHER_MAP, OTHER_PROTECT, OTHER_REMAP, OTHER_TIME, OTHER_TURN,
     OTHER_UNDO_FREE, OTHER_UNMAP, SAME_STACK, TAG_ALLOC_HEAP, TAG_ALLOC_PYTHON, TAG_FREE,
 };
 use crate::event_model::{EventModel, SIZE_SPELLED_OUT, unrotate};
@@ -92,19 +92,30 @@ impl<'a> EventDecoder<'a> {
                 Ok(Event::Time { ns: self.model.last_ns })
             }
             OTHER_UNDO_FREE => Ok(Event::UndoFree),
-            OTHER_UNMAP => Ok(Event::Unmap { address: read(self.bytes, at)?, length: read(self.bytes, at)? }),
-            OTHER_MAP_ANONYMOUS => self.map(at, MappingKind::Anonymous),
-            OTHER_MAP_PYTHON_ARENA => self.map(at, MappingKind::PythonArena),
+            OTHER_UNMAP => {
+                let (address, length) = self.range(at)?;
+                Ok(Event::Unmap { address, length })
+            }
+            code @ OTHER_MAP..OTHER_PROTECT => {
+                let kind = MappingKind::ALL[usize::from(code - OTHER_MAP) / 2];
+                let ((address, length), stack) = (self.range(at)?, self.stack(at)?);
+                Ok(Event::Map { kind, accessible: (code - OTHER_MAP) % 2 == 1, address, length, stack })
+            }
+            code @ OTHER_PROTECT..OTHER_REMAP => {
+                let ((address, length), stack) = (self.range(at)?, self.stack(at)?);
+                Ok(Event::Protect { accessible: code > OTHER_PROTECT, address, length, stack })
+            }
+            OTHER_REMAP => {
+                let ((address, length), stack) = (self.range(at)?, self.stack(at)?);
+                Ok(Event::Remap { address, length, stack })
+            }
             code @ OTHER_FREE_IN_REGION.. => self.free(at, Some(code - OTHER_FREE_IN_REGION)),
             _ => Err(FormatError::UnknownEvent { tag, offset }),
         }
     }
 
-    fn map(&mut self, at: &mut usize, kind: MappingKind) -> Result<Event, FormatError> {
-        let address = read(self.bytes, at)?;
-        let length = read(self.bytes, at)?;
-        let stack = self.stack(at)?;
-        Ok(Event::Map { kind, address, length, stack })
+    fn range(&self, at: &mut usize) -> Result<(u64, u64), FormatError> {
+        Ok((read(self.bytes, at)?, read(self.bytes, at)?))
     }
 
     #[inline]

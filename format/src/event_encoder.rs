@@ -19,11 +19,15 @@ pub(crate) const OTHER_TURN: u8 = 0;
 pub(crate) const OTHER_TIME: u8 = 1;
 pub(crate) const OTHER_UNDO_FREE: u8 = 2;
 pub(crate) const OTHER_UNMAP: u8 = 3;
-pub(crate) const OTHER_MAP_ANONYMOUS: u8 = 4;
-pub(crate) const OTHER_MAP_PYTHON_ARENA: u8 = 5;
+/// The first of eight: twice the number of the kind is added, and one if the mapping is accessible.
+pub(crate) const OTHER_MAP: u8 = 4;
+/// The first of two: one is added if the range is accessible from now on.
+pub(crate) const OTHER_PROTECT: u8 = 12;
+pub(crate) const OTHER_REMAP: u8 = 14;
 /// The first of [`REGIONS`] numbers: a free in the region of that code.
 pub(crate) const OTHER_FREE_IN_REGION: u8 = 16;
 const _: () = assert!(OTHER_FREE_IN_REGION as usize + REGIONS == 64, "tags have six bits for it");
+const _: () = assert!(OTHER_MAP as usize + 2 * MappingKind::ALL.len() == OTHER_PROTECT as usize);
 
 /// Encodes the events of one chunk.
 ///
@@ -106,33 +110,54 @@ impl EventEncoder {
     }
 
     /// A range was mapped.
+    #[expect(clippy::too_many_arguments, reason = "the fields of the event, and where to write")]
     pub fn map(
         &mut self,
         out: &mut [u8],
         at: usize,
         kind: MappingKind,
+        accessible: bool,
         address: u64,
         length: u64,
         stack: StackId,
     ) -> usize {
-        let at = self.tag(
-            out,
-            at,
-            match kind {
-                MappingKind::Anonymous => OTHER_MAP_ANONYMOUS,
-                MappingKind::PythonArena => OTHER_MAP_PYTHON_ARENA,
-            },
-        );
-        let at = write(out, at, address);
-        let at = write(out, at, length);
+        let number = match kind {
+            MappingKind::Private => 0,
+            MappingKind::Shared => 1,
+            MappingKind::File => 2,
+            MappingKind::PythonArena => 3,
+        };
+        let at = self.tag(out, at, OTHER_MAP + 2 * number + u8::from(accessible));
+        let at = self.range(out, at, address, length);
         self.stack(out, at, stack)
     }
 
     /// A range is no longer mapped.
     pub fn unmap(&mut self, out: &mut [u8], at: usize, address: u64, length: u64) -> usize {
         let at = self.tag(out, at, OTHER_UNMAP);
-        let at = write(out, at, address);
-        write(out, at, length)
+        self.range(out, at, address, length)
+    }
+
+    /// A range became accessible, or a reservation.
+    pub fn protect(
+        &mut self,
+        out: &mut [u8],
+        at: usize,
+        accessible: bool,
+        address: u64,
+        length: u64,
+        stack: StackId,
+    ) -> usize {
+        let at = self.tag(out, at, OTHER_PROTECT + u8::from(accessible));
+        let at = self.range(out, at, address, length);
+        self.stack(out, at, stack)
+    }
+
+    /// What the thread's last unmapping took away is mapped again.
+    pub fn remap(&mut self, out: &mut [u8], at: usize, address: u64, length: u64, stack: StackId) -> usize {
+        let at = self.tag(out, at, OTHER_REMAP);
+        let at = self.range(out, at, address, length);
+        self.stack(out, at, stack)
     }
 
     /// Mark: the clock shows `ns`. A clock that goes back is written as standing still.
@@ -159,8 +184,14 @@ impl EventEncoder {
             Event::Alloc { domain, address, size, stack } => self.alloc(&mut out, 0, domain, address, size, stack),
             Event::Free { address } => self.free(&mut out, 0, address),
             Event::UndoFree => self.undo_free(&mut out, 0),
-            Event::Map { kind, address, length, stack } => self.map(&mut out, 0, kind, address, length, stack),
+            Event::Map { kind, accessible, address, length, stack } => {
+                self.map(&mut out, 0, kind, accessible, address, length, stack)
+            }
             Event::Unmap { address, length } => self.unmap(&mut out, 0, address, length),
+            Event::Protect { accessible, address, length, stack } => {
+                self.protect(&mut out, 0, accessible, address, length, stack)
+            }
+            Event::Remap { address, length, stack } => self.remap(&mut out, 0, address, length, stack),
             Event::Time { ns } => self.time(&mut out, 0, ns),
             Event::Turn { turn } => self.turn(&mut out, 0, turn),
         };
@@ -171,6 +202,11 @@ impl EventEncoder {
     fn tag(&self, out: &mut [u8], at: usize, other: u8) -> usize {
         out[at] = TAG_OTHER | other << 2;
         at + 1
+    }
+
+    fn range(&self, out: &mut [u8], at: usize, address: u64, length: u64) -> usize {
+        let at = write(out, at, address);
+        write(out, at, length)
     }
 
     #[inline]

@@ -34,15 +34,21 @@ fn stack() -> impl Strategy<Value = StackId> {
 
 fn event() -> impl Strategy<Value = Event> {
     let domain = prop_oneof![3 => Just(Domain::Python), 1 => Just(Domain::Heap)];
-    let kind = prop_oneof![Just(MappingKind::Anonymous), Just(MappingKind::PythonArena)];
+    let kind = prop::sample::select(MappingKind::ALL.to_vec());
     prop_oneof![
         20 => (domain, address(), size(), stack())
             .prop_map(|(domain, address, size, stack)| Event::Alloc { domain, address, size, stack }),
         16 => address().prop_map(|address| Event::Free { address }),
         1 => Just(Event::UndoFree),
-        1 => (kind, address(), size(), stack())
-            .prop_map(|(kind, address, length, stack)| Event::Map { kind, address, length, stack }),
+        1 => (kind, any::<bool>(), address(), size(), stack()).prop_map(
+            |(kind, accessible, address, length, stack)| Event::Map { kind, accessible, address, length, stack }
+        ),
         1 => (address(), size()).prop_map(|(address, length)| Event::Unmap { address, length }),
+        1 => (any::<bool>(), address(), size(), stack()).prop_map(
+            |(accessible, address, length, stack)| Event::Protect { accessible, address, length, stack }
+        ),
+        1 => (address(), size(), stack())
+            .prop_map(|(address, length, stack)| Event::Remap { address, length, stack }),
         1 => any::<u64>().prop_map(|ns| Event::Time { ns }),
         4 => prop_oneof![(0u64..100_000), any::<u64>()].prop_map(|turn| Event::Turn { turn }),
     ]
@@ -160,13 +166,15 @@ fn no_event_is_longer_than_promised() {
         Event::Alloc { domain: Domain::Heap, address, size: u64::MAX - 1, stack },
         Event::Free { address },
         Event::UndoFree,
-        Event::Map { kind: MappingKind::Anonymous, address: u64::MAX, length: u64::MAX, stack },
+        Event::Map { kind: MappingKind::Private, accessible: true, address: u64::MAX, length: u64::MAX, stack },
         Event::Unmap { address: u64::MAX, length: u64::MAX },
+        Event::Protect { accessible: true, address: u64::MAX, length: u64::MAX, stack },
+        Event::Remap { address: u64::MAX, length: u64::MAX, stack },
         Event::Time { ns: u64::MAX },
         Event::Turn { turn: u64::MAX },
     ];
     let lengths = longest.map(|event| encode_events(&[event]).len());
-    assert_eq!(lengths, [26, 11, 1, 26, 21, 11, 11]);
+    assert_eq!(lengths, [26, 11, 1, 26, 21, 26, 26, 11, 11]);
     assert!(lengths.iter().all(|&length| length <= MAX_EVENT_BYTES));
 }
 
@@ -202,7 +210,7 @@ fn marks_are_not_events_of_the_job() {
 
 #[test]
 fn an_unknown_tag_is_named() {
-    let tag = 3 | 6 << 2;
+    let tag = 3 | 15 << 2;
     let bytes = [0x0f, 0x01, 0x01, tag, 0, 0];
     let mut decoder = EventDecoder::new(&bytes, 0, 0);
     assert_eq!(decoder.next(), Some(Ok(Event::Unmap { address: 1, length: 1 })));

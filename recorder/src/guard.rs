@@ -4,7 +4,7 @@
 //!            enter                          recording
 //!   Idle ----------> InHeapCall ----------------------------> Recording
 //!    ^  \  enter_python                                          |  ^
-//!    |   `---------> InPythonCall --- arena mapped or unmapped --'  |
+//!    |   `---------> InPythonCall ---- enter_mapping -------------'  |
 //!    '------------------ drop --------------------------------------'
 //! ```
 //!
@@ -45,7 +45,7 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// The guard for a call of the malloc or mmap family, unless the call is nested or recording is off.
+    /// The guard for a call of the malloc family, unless the call is nested or recording is off.
     #[inline(always)]
     pub(crate) fn enter() -> Option<Guard> {
         Guard::enter_as(IN_HEAP_CALL)
@@ -57,15 +57,21 @@ impl Guard {
         Guard::enter_as(IN_PYTHON_CALL)
     }
 
-    /// The guard for a mapping call nested in a call of Python's allocator.
+    /// The guard for a call of the mmap family: the outermost hook, or nested in a call of Python's
+    /// allocator.
     #[inline]
-    pub(crate) fn enter_python_arena() -> Option<Guard> {
+    pub(crate) fn enter_mapping() -> Option<Guard> {
         let words = thread_words();
         if words.activity.get() != IN_PYTHON_CALL {
-            return None;
+            return Guard::enter();
         }
         words.activity.set(RECORDING);
         Some(Guard { previous: IN_PYTHON_CALL })
+    }
+
+    /// Whether the call is one of Python's allocator's own.
+    pub(crate) fn in_python_allocator(&self) -> bool {
+        self.previous == IN_PYTHON_CALL
     }
 
     /// The guard for work of the recorder's own on a thread of the job.

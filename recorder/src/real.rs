@@ -104,6 +104,9 @@ real_functions! {
     pvalloc: fn(usize) -> *mut c_void;
     mmap: fn(*mut c_void, usize, c_int, c_int, c_int, libc::off_t) -> *mut c_void;
     munmap: fn(*mut c_void, usize) -> c_int;
+    mprotect: fn(*mut c_void, usize, c_int) -> c_int;
+    pkey_mprotect: fn(*mut c_void, usize, c_int, c_int) -> c_int;
+    mremap: fn(*mut c_void, usize, usize, c_int, *mut c_void) -> *mut c_void;
     pthread_create: fn(*mut libc::pthread_t, *const libc::pthread_attr_t, *mut c_void, *mut c_void) -> c_int;
     thrd_create: fn(*mut libc::pthread_t, *mut c_void, *mut c_void) -> c_int;
     pthread_setname_np: fn(libc::pthread_t, *const c_char) -> c_int;

@@ -33,16 +33,30 @@ pub(crate) fn undo_free(guard: &Guard) {
 
 /// A range was mapped, in place of whatever was there.
 #[cold]
-pub(crate) fn map(guard: &Guard, kind: MappingKind, start: *mut c_void, length: usize) {
+pub(crate) fn map(guard: &Guard, kind: MappingKind, accessible: bool, start: *mut c_void, length: usize) {
     guard.recording();
-    with_recorder(guard, |recorder| recorder.map(kind, start as usize, whole_pages(length)));
+    with_recorder(guard, |recorder| recorder.map(kind, accessible, start as usize, whole_pages(length)));
 }
 
-/// A range is about to be unmapped, or something that does not count was mapped over it.
+/// A range is about to be unmapped or moved.
 #[cold]
 pub(crate) fn unmap(guard: &Guard, start: *mut c_void, length: usize) {
     guard.recording();
     with_recorder(guard, |recorder| recorder.unmap(start as usize, whole_pages(length)));
+}
+
+/// What this thread's last [`unmap`] took away is now mapped here.
+#[cold]
+pub(crate) fn remap(guard: &Guard, start: *mut c_void, length: usize) {
+    guard.recording();
+    with_recorder(guard, |recorder| recorder.remap(start as usize, whole_pages(length)));
+}
+
+/// A range became accessible, or a reservation.
+#[cold]
+pub(crate) fn protect(guard: &Guard, accessible: bool, start: *mut c_void, length: usize) {
+    guard.recording();
+    with_recorder(guard, |recorder| recorder.protect(accessible, start as usize, whole_pages(length)));
 }
 
 /// What a new thread takes over from the one that starts it.

@@ -92,18 +92,34 @@ impl ThreadRecorder {
 
     /// A range was mapped.
     #[inline(never)]
-    pub(crate) fn map(&mut self, kind: MappingKind, address: usize, length: usize) {
+    pub(crate) fn map(&mut self, kind: MappingKind, accessible: bool, address: usize, length: usize) {
         let stack = self.current_stack(false);
         self.until_time_stamp = 1;
-        self.event(|encoder, out, at| encoder.map(out, at, kind, address as u64, length as u64, stack));
+        self.event(|encoder, out, at| encoder.map(out, at, kind, accessible, address as u64, length as u64, stack));
     }
 
-    /// A range is about to be unmapped, or was covered by another mapping.
+    /// A range is about to be unmapped or moved.
     #[inline(never)]
     pub(crate) fn unmap(&mut self, address: usize, length: usize) {
         // Much memory may go at once, and another process may wait for it: the time is told.
         self.until_time_stamp = 1;
         self.event(|encoder, out, at| encoder.unmap(out, at, address as u64, length as u64));
+    }
+
+    /// What the last [`ThreadRecorder::unmap`] took away is now mapped here.
+    #[inline(never)]
+    pub(crate) fn remap(&mut self, address: usize, length: usize) {
+        let stack = self.current_stack(false);
+        self.until_time_stamp = 1;
+        self.event(|encoder, out, at| encoder.remap(out, at, address as u64, length as u64, stack));
+    }
+
+    /// A range became accessible, or a reservation.
+    #[inline(never)]
+    pub(crate) fn protect(&mut self, accessible: bool, address: usize, length: usize) {
+        let stack = self.current_stack(false);
+        self.until_time_stamp = 1;
+        self.event(|encoder, out, at| encoder.protect(out, at, accessible, address as u64, length as u64, stack));
     }
 
     /// The stack that an allocation of this thread belongs to: its own Python frames, or, while it has

@@ -15,5 +15,5 @@ pub(crate) use folder::{FIL, Folder, copy_fil};
 pub(crate) use json::{ask_python, list, number, read_csv, text};
 pub(crate) use peak::{CallSite, Peak, Place};
 pub(crate) use process::{Ended, Running, run, run_with_input};
-pub(crate) use programs::{library, line_of, testdata};
+pub(crate) use programs::{has_fortran, library, line_of, testdata};
 pub(crate) use pythons::{Python, Unsupported, for_each_python, python, pythons, unsupported_pythons};

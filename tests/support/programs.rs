@@ -1,8 +1,10 @@
 //! The programs in `testdata/` that are recorded.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::pythons::environment;
 use super::{Folder, run};
 
 /// A program in `testdata/`.
@@ -26,4 +28,15 @@ pub(crate) fn library(folder: &Folder, source: &str) -> PathBuf {
     compile.args(["-shared", "-fPIC", "-fexceptions", "-O1", "-pthread", "-o"]).arg(&library).arg(testdata(source));
     run(&mut compile).success();
     library
+}
+
+/// Whether Fortran can be compiled here. If not, that is said; if nobody looked, that is a failure.
+pub(crate) fn has_fortran() -> bool {
+    let found = environment("fortran").exists();
+    if !found {
+        let reason = std::fs::read_to_string(environment("fortran.missing"));
+        let reason = reason.expect("./scripts/setup-test-environment looks for it");
+        writeln!(std::io::stderr(), "NOT TESTED with fortran: {}", reason.trim()).expect("stderr can be written");
+    }
+    found
 }

@@ -159,7 +159,7 @@ fn wanted() -> Option<Vec<String>> {
 }
 
 /// A file of the test environments.
-fn environment(name: &str) -> PathBuf {
+pub(super) fn environment(name: &str) -> PathBuf {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let cache = variable("FIL_CACHE").unwrap_or_else(|| {
         let caches = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));

@@ -13,7 +13,9 @@
 //! turn 3 / time 1000                      (marks; time in ns since the start of the job)
 //! late-turn 3                             (a mark, even where a chunk's header would do)
 //! alloc 1000 64 stack=1 / pyalloc ... / free 1000 / undo
-//! map 4096 8192 stack=1 / arena ... / unmap 4096 4096
+//! map 4096 8192 [reserved] stack=1 / map-shared ... / map-file ... / arena ... / unmap 4096 4096
+//! open 4096 4096 stack=1 / close ...      (mprotect)
+//! remap 4096 8192 stack=1                 (what the last unmap took away)
 //! rss 1000 5000                           (time, bytes)
 //! source job.py a line|another line
 //! cut                                     (the thread's chunk ends here, the next begins)
@@ -132,11 +134,22 @@ impl TraceBuilder {
             }
             "free" => self.event(Event::Free { address: number(0) }),
             "undo" => self.event(Event::UndoFree),
-            "map" | "arena" => {
-                let kind = if verb == "map" { MappingKind::Anonymous } else { MappingKind::PythonArena };
-                self.event(Event::Map { kind, address: number(0), length: number(1), stack });
+            "map" | "map-shared" | "map-file" | "arena" => {
+                let kind = match verb {
+                    "map" => MappingKind::Private,
+                    "map-shared" => MappingKind::Shared,
+                    "map-file" => MappingKind::File,
+                    _ => MappingKind::PythonArena,
+                };
+                let accessible = !plain.contains(&"reserved");
+                self.event(Event::Map { kind, accessible, address: number(0), length: number(1), stack });
             }
             "unmap" => self.event(Event::Unmap { address: number(0), length: number(1) }),
+            "open" | "close" => {
+                let accessible = verb == "open";
+                self.event(Event::Protect { accessible, address: number(0), length: number(1), stack });
+            }
+            "remap" => self.event(Event::Remap { address: number(0), length: number(1), stack }),
             "cut" => self.cut((self.process, self.thread)),
             "end" => self.end(option("at").map_or(1_000_000, |ns| ns.parse().unwrap())),
             other => panic!("no such line: {other}"),

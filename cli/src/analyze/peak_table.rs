@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use analyzer::bytes::human_bytes;
-use analyzer::{CallSite, Peak, Trace};
+use analyzer::{Apart, CallSite, Peak, Trace};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, ContentLineStyle, LineStyle, Row, Table, TableStyle};
 
 use crate::analyze::Screen;
@@ -55,7 +55,20 @@ fn write_headline(peak: &Peak, trace: &Trace, screen: &Screen, out: &mut impl Wr
     ];
     let kinds = kinds.map(|(kind, bytes)| format!("{kind} {}", human_bytes(bytes)));
     writeln!(out, "Of these: {}", kinds.join(", "))?;
+    write_apart(&peak.apart, out)?;
     writeln!(out, "Still alive at the end: {}", human_bytes(peak.end_bytes))
+}
+
+/// What was mapped beside the peak, if anything was.
+fn write_apart(apart: &Apart, out: &mut impl Write) -> io::Result<()> {
+    let kinds = [
+        ("mapped files", apart.mapped_files),
+        ("reserved addresses", apart.reserved),
+        ("arenas that hold Python objects", apart.python_arenas),
+    ];
+    let there = kinds.iter().filter(|(_, bytes)| *bytes > 0);
+    let there: Vec<String> = there.map(|(kind, bytes)| format!("{kind} {}", human_bytes(*bytes))).collect();
+    if there.is_empty() { Ok(()) } else { writeln!(out, "Not in the peak: {}", there.join(", ")) }
 }
 
 fn table(peak: &Peak, trace: &Trace, rows: usize, screen: &Screen) -> Table {
@@ -161,7 +174,7 @@ impl Widths {
 #[allow(clippy::expect_used, reason = "a test may stop at what cannot happen")]
 mod tests {
     use super::*;
-    use analyzer::{Categories, ProcessMemory};
+    use analyzer::{Apart, Categories, ProcessMemory};
     use format::TraceHeader;
 
     fn call_site(function: &str, file: &str, line: u32, live_bytes: u64) -> CallSite {
@@ -190,6 +203,8 @@ mod tests {
             complete: true,
             warnings: Vec::new(),
             categories: Categories { heap: 4096, python: 0, mmap: 0 },
+            shared_mmap_bytes: 0,
+            apart: Apart { mapped_files: 0, reserved: 0, python_arenas: 8192 },
             processes: vec![ProcessMemory { pid: 1, command: Vec::new(), live_bytes: 4096 }],
             call_sites: vec![
                 call_site("load", "/home/me/load.py", 3, 2048),
@@ -198,7 +213,6 @@ mod tests {
                 call_site("tiny", "/home/me/small.py", 9, 512),
             ],
             stacks: Vec::new(),
-            python_arena_bytes: 0,
         };
         let mut text = Vec::new();
         write(&peak, &trace, rows, &screen, &mut text).expect("written");
@@ -209,11 +223,12 @@ mod tests {
     fn rows_that_are_not_shown_are_summed_up() {
         let lines = rendered(2, Screen::plain());
         assert!(lines[0].starts_with("Peak memory: 4.0 KiB (4,096 bytes), 1.50 s after the start of"), "{lines:#?}");
-        assert_eq!(lines.len(), 9, "{lines:#?}");
+        assert_eq!(lines[2], "Not in the peak: arenas that hold Python objects 8.0 KiB");
+        assert_eq!(lines.len(), 10, "{lines:#?}");
         let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert_eq!(words(&lines[6]), "50.0% 2.0 KiB 1 load load.py:3");
-        assert_eq!(words(&lines[7]), "25.0% 1.0 KiB 1 ones …/site-packages/numpy/core/numeric.py:191");
-        assert_eq!(words(&lines[8]), "25.0% 1.0 KiB 2 other 2 call sites");
+        assert_eq!(words(&lines[7]), "50.0% 2.0 KiB 1 load load.py:3");
+        assert_eq!(words(&lines[8]), "25.0% 1.0 KiB 1 ones …/site-packages/numpy/core/numeric.py:191");
+        assert_eq!(words(&lines[9]), "25.0% 1.0 KiB 2 other 2 call sites");
         assert!(!rendered(4, Screen::plain()).iter().any(|line| line.contains("other")));
     }
 
@@ -221,9 +236,9 @@ mod tests {
     fn a_table_fits_its_terminal() {
         for columns in [40, 60, 80, 120] {
             let lines = rendered(20, Screen::terminal(columns));
-            let too_wide = lines[4..].iter().find(|line| line.chars().count() > columns.into());
+            let too_wide = lines[5..].iter().find(|line| line.chars().count() > columns.into());
             assert_eq!(too_wide, None, "{columns} columns: {lines:#?}");
-            assert_eq!(lines.len(), 10, "one line per row: {lines:#?}");
+            assert_eq!(lines.len(), 11, "one line per row: {lines:#?}");
         }
     }
 }

@@ -88,6 +88,13 @@ pub(crate) fn every_event() -> Vec<Event> {
     let python = |address, size, stack| Event::Alloc { domain: Domain::Python, address, size, stack: StackId(stack) };
     let heap = |address, size, stack| Event::Alloc { domain: Domain::Heap, address, size, stack: StackId(stack) };
     let free = |address| Event::Free { address };
+    let map = |kind, accessible, address, length, stack| Event::Map {
+        kind,
+        accessible,
+        address,
+        length,
+        stack: StackId(stack),
+    };
     let base = 0x7f00_1234_5000;
     let mut events = vec![
         python(base, 56, 3),
@@ -111,9 +118,15 @@ pub(crate) fn every_event() -> Vec<Event> {
         heap(0, 0, 0),
         free(0),
         free(0x1234),
-        Event::Map { kind: MappingKind::Anonymous, address: 0x7f11_0000_0000, length: 1 << 21, stack: StackId(7) },
-        Event::Map { kind: MappingKind::PythonArena, address: 0x7f22_0000_0000, length: 1 << 20, stack: StackId(6) },
+        map(MappingKind::Private, true, 0x7f11_0000_0000, 1 << 21, 7),
+        map(MappingKind::PythonArena, true, 0x7f22_0000_0000, 1 << 20, 6),
+        map(MappingKind::Private, false, 0x7f33_0000_0000, 1 << 40, 6),
+        map(MappingKind::Shared, true, 0x7f44_0000_0000, 1 << 16, 6),
+        map(MappingKind::File, true, 0x7f55_0000_0000, 1 << 16, 8),
+        Event::Protect { accessible: true, address: 0x7f33_0000_0000, length: 1 << 16, stack: StackId(9) },
+        Event::Protect { accessible: false, address: 0x7f33_0000_1000, length: 4096, stack: StackId(9) },
         Event::Unmap { address: 0x7f11_0000_1000, length: 4096 },
+        Event::Remap { address: 0x7f66_0000_0000, length: 8192, stack: StackId(10) },
         Event::Time { ns: 2_000_001 },
     ];
     // More sizes than the table has places, more blocks than are remembered, freed in three orders.

@@ -1,14 +1,21 @@
-//! mmap and munmap, as the dynamic linker finds them before the C library's. The C library's own
-//! mappings (large blocks of malloc, thread stacks) do not come this way.
+//! The calls that map memory, as the dynamic linker finds them before the C library's: mmap,
+//! munmap, mremap, mprotect. The C library's own mappings (large blocks of malloc, thread stacks,
+//! loaded libraries) do not come this way.
+//!
+//! A range that comes into use is recorded after the real call, one that goes out of use before:
+//! another thread may get its addresses at once. If the call then fails, the range is mapped again
+//! in the log. What a call that maps nothing new does (madvise) is of no interest.
 #![allow(unsafe_code)]
 #![allow(unreachable_pub)] // the dynamic linker reaches them
 
 use std::ffi::{c_int, c_void};
 
-use format::MappingKind;
-
 use crate::guard::Guard;
+use crate::hooks::mapping_kind::{is_accessible, kind_of};
 use crate::{real, record};
+
+// SAFETY (of all real calls in this file): the arguments go to the C library's function as the job
+// gave them; what the function asks of its caller, the job owes.
 
 /// Maps memory.
 ///
@@ -24,11 +31,13 @@ pub unsafe extern "C" fn mmap(
     offset: libc::off_t,
 ) -> *mut c_void {
     let Some(real) = real::mmap() else { return libc::MAP_FAILED };
-    let guard = Guard::enter();
-    // SAFETY: the arguments go on as the job gave them.
+    let guard = Guard::enter_mapping();
+    // SAFETY: see above.
     let start = unsafe { real(address, length, protection, flags, file, offset) };
-    if start != libc::MAP_FAILED {
-        record_mapping(guard, start, length, protection, flags);
+    if let Some(guard) = &guard
+        && start != libc::MAP_FAILED
+    {
+        record::map(guard, kind_of(guard, flags, file), is_accessible(protection), start, length);
     }
     start
 }
@@ -46,7 +55,7 @@ pub unsafe extern "C" fn mmap64(
     file: c_int,
     offset: libc::off64_t,
 ) -> *mut c_void {
-    // SAFETY: the arguments go on as the job gave them.
+    // SAFETY: see above.
     unsafe { mmap(address, length, protection, flags, file, offset) }
 }
 
@@ -57,26 +66,87 @@ pub unsafe extern "C" fn mmap64(
 #[cfg_attr(not(test), unsafe(no_mangle))]
 pub unsafe extern "C" fn munmap(address: *mut c_void, length: usize) -> c_int {
     let Some(real) = real::munmap() else { return -1 };
-    // munmap fails only for arguments that name no mapping, so recording first loses nothing, and
-    // no other thread can map the range again before its end is in the log.
-    if let Some(guard) = Guard::enter().or_else(Guard::enter_python_arena) {
-        record::unmap(&guard, address, length);
+    let guard = Guard::enter_mapping();
+    if let Some(guard) = &guard {
+        record::unmap(guard, address, length);
     }
-    // SAFETY: the arguments go on as the job gave them.
-    unsafe { real(address, length) }
+    // SAFETY: see above.
+    let result = unsafe { real(address, length) };
+    if let Some(guard) = &guard
+        && result != 0
+    {
+        record::remap(guard, address, length);
+    }
+    result
 }
 
-fn record_mapping(guard: Option<Guard>, start: *mut c_void, length: usize, protection: c_int, flags: c_int) {
-    let counts = flags & libc::MAP_ANONYMOUS != 0 && protection != libc::PROT_NONE;
-    match guard {
-        Some(guard) if counts => record::map(&guard, MappingKind::Anonymous, start, length),
-        Some(guard) if flags & libc::MAP_FIXED != 0 => record::unmap(&guard, start, length),
-        Some(_) => {}
-        None if counts => {
-            if let Some(guard) = Guard::enter_python_arena() {
-                record::map(&guard, MappingKind::PythonArena, start, length);
-            }
-        }
-        None => {}
+/// Moves a mapping, changes its size, or both.
+///
+/// C declares it with an ellipsis, for a fifth argument that is there with `MREMAP_FIXED` only (and
+/// may be there with `MREMAP_DONTUNMAP`). x86-64 passes that one as it would a named one; where the
+/// caller gave none there is some number, and the real function, which gets it too, ignores it.
+///
+/// # Safety
+/// Linux's mremap.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C" fn mremap(
+    old: *mut c_void,
+    old_length: usize,
+    new_length: usize,
+    flags: c_int,
+    wished: *mut c_void,
+) -> *mut c_void {
+    let Some(real) = real::mremap() else { return libc::MAP_FAILED };
+    let guard = Guard::enter_mapping();
+    // With a length of 0, what is mapped at `old` is mapped once more elsewhere: a page tells what.
+    let length = old_length.max(1);
+    if let Some(guard) = &guard {
+        record::unmap(guard, old, length);
     }
+    // SAFETY: see above.
+    let new = unsafe { real(old, old_length, new_length, flags, wished) };
+    if let Some(guard) = &guard {
+        let old_stays = old_length == 0 || flags & libc::MREMAP_DONTUNMAP != 0 || new == libc::MAP_FAILED;
+        if old_stays {
+            record::remap(guard, old, length);
+        }
+        if new != libc::MAP_FAILED {
+            record::remap(guard, new, new_length);
+        }
+    }
+    new
+}
+
+/// Changes how memory may be accessed.
+///
+/// # Safety
+/// POSIX's mprotect.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C" fn mprotect(address: *mut c_void, length: usize, protection: c_int) -> c_int {
+    let Some(real) = real::mprotect() else { return -1 };
+    // SAFETY: see above.
+    protect_through(address, length, protection, || unsafe { real(address, length, protection) })
+}
+
+/// Changes how memory may be accessed, and by whom.
+///
+/// # Safety
+/// Linux's pkey_mprotect.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C" fn pkey_mprotect(address: *mut c_void, length: usize, protection: c_int, key: c_int) -> c_int {
+    let Some(real) = real::pkey_mprotect() else { return -1 };
+    // SAFETY: see above.
+    protect_through(address, length, protection, || unsafe { real(address, length, protection, key) })
+}
+
+/// The range stays its owner's, accessible or not, so nobody else can get it in between.
+fn protect_through(address: *mut c_void, length: usize, protection: c_int, real_call: impl FnOnce() -> c_int) -> c_int {
+    let guard = Guard::enter_mapping();
+    let result = real_call();
+    if let Some(guard) = &guard
+        && result == 0
+    {
+        record::protect(guard, is_accessible(protection), address, length);
+    }
+    result
 }

@@ -3,10 +3,11 @@
 //!
 //! A free is recorded before the real free and an allocation after the real call returned, so an
 //! address is never in use again before its free is in the log. A realloc is recorded as a free in
-//! front and an allocation behind; if it fails, the free is undone.
+//! front and an allocation behind; if it fails, the free is undone. Ranges of mapped memory likewise.
 
 pub(crate) mod heap;
 pub(crate) mod mapping;
+mod mapping_kind;
 mod python;
 pub(crate) mod python_domains;
 pub(crate) mod thread;

@@ -1,0 +1,68 @@
+//! What an mmap maps, told from its arguments.
+#![allow(unsafe_code)]
+
+use std::ffi::c_int;
+use std::mem::MaybeUninit;
+
+use format::MappingKind;
+
+use crate::errno::ErrnoKept;
+use crate::guard::Guard;
+
+/// Whether memory with this protection can be used at all.
+pub(crate) fn is_accessible(protection: c_int) -> bool {
+    protection & (libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC) != 0
+}
+
+/// The kind of a mapping that was just made. A file in memory (memfd, tmpfs) is a file: it takes
+/// memory by being written to, mapped or not, and once however many processes map it.
+pub(crate) fn kind_of(guard: &Guard, flags: c_int, file: c_int) -> MappingKind {
+    // MAP_SHARED_VALIDATE is MAP_SHARED and MAP_PRIVATE at once.
+    let shared = flags & libc::MAP_SHARED != 0;
+    match (flags & libc::MAP_ANONYMOUS != 0 || is_dev_zero(file), shared) {
+        (false, _) => MappingKind::File,
+        (true, true) => MappingKind::Shared,
+        (true, false) if guard.in_python_allocator() => MappingKind::PythonArena,
+        (true, false) => MappingKind::Private,
+    }
+}
+
+/// Mapping `/dev/zero` is how anonymous memory was had before `MAP_ANONYMOUS`, and still is that.
+fn is_dev_zero(file: c_int) -> bool {
+    /// Linux, Documentation/admin-guide/devices.txt: character device 1, 5.
+    const DEV_ZERO: libc::dev_t = libc::makedev(1, 5);
+    let _errno = ErrnoKept::new();
+    let mut status = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: the kernel fills the structure or fails; a bad descriptor is a failure.
+    if unsafe { libc::fstat(file, status.as_mut_ptr()) } != 0 {
+        return false;
+    }
+    // SAFETY: fstat succeeded, so it is filled.
+    let status = unsafe { status.assume_init() };
+    status.st_mode & libc::S_IFMT == libc::S_IFCHR && status.st_rdev == DEV_ZERO
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsRawFd;
+
+    use super::*;
+
+    #[test]
+    fn any_way_to_use_memory_is_access() {
+        assert!(!is_accessible(libc::PROT_NONE));
+        assert!(!is_accessible(libc::PROT_GROWSDOWN));
+        for protection in [libc::PROT_READ, libc::PROT_WRITE, libc::PROT_EXEC] {
+            assert!(is_accessible(protection));
+        }
+    }
+
+    #[test]
+    fn dev_zero_is_not_dev_null() {
+        let open = |path| std::fs::File::open(path).expect("every Linux has it");
+        assert!(is_dev_zero(open("/dev/zero").as_raw_fd()));
+        assert!(!is_dev_zero(open("/dev/null").as_raw_fd()));
+        assert!(!is_dev_zero(open("/proc/self/maps").as_raw_fd()));
+        assert!(!is_dev_zero(-1));
+    }
+}
