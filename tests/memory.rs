@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
-use support::{Folder, Peak, Python, list, number, pythons, run, testdata, text};
+use support::{Folder, Peak, Python, for_each_python, list, number, run, testdata, text};
 
 #[test]
 fn the_malloc_family() {

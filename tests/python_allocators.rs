@@ -75,11 +75,11 @@ fn category(peak: &Peak, name: &str) -> u64 {
 #[test]
 fn every_allocator_gives_the_same_exact_answer() {
     for_each_python(|python| {
-        let settings = Setting::all(&python);
+        let settings = Setting::all(python);
         assert!(settings.len() >= 9, "{}: {settings:?}", python.name);
         for setting in settings {
             let folder = Folder::new();
-            let mut expected = record(&folder, &python, setting);
+            let mut expected = record(&folder, python, setting);
             let raw = expected.get_mut("raw").expect("is printed");
             if setting.is_debug() {
                 *raw += DEBUG_BYTES;

@@ -117,7 +117,9 @@ pub(crate) fn relate(images: &mut [Image]) {
         let key = images[at].key;
         let forked_from = images[at].definitions.start.forked_from;
         images[at].forked_from = forked_from.and_then(|parent| earlier.get(&parent).copied());
-        if let Some(parent) = images[at].forked_from {
+        if let Some(parent) = images[at].forked_from
+            && images[at].definitions.start.command.is_empty()
+        {
             // A copy runs its parent's command, until it becomes another program.
             images[at].definitions.start.command = images[parent.index()].definitions.start.command.clone();
         }
