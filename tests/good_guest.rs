@@ -358,7 +358,7 @@ fn assert_the_same_as_without_fil(python: &Python, before: &[&str], program: &Pa
 #[test]
 fn what_a_job_sees_of_itself_is_the_same() {
     for_each_python(|python| {
-        assert_the_same_as_without_fil(&python, &[], &testdata("observer.py"));
+        assert_the_same_as_without_fil(python, &[], &testdata("observer.py"));
     });
 }
 
@@ -374,21 +374,21 @@ fn limits_are_the_jobs_own() {
 #[test]
 fn errno_is_the_jobs_own() {
     for_each_python(|python| {
-        assert_the_same_as_without_fil(&python, &[], &testdata("errno.py"));
+        assert_the_same_as_without_fil(python, &[], &testdata("errno.py"));
     });
 }
 
 #[test]
 fn signals_reach_the_job_as_without_fil() {
     for_each_python(|python| {
-        assert_the_same_as_without_fil(&python, &[], &testdata("signals.py"));
+        assert_the_same_as_without_fil(python, &[], &testdata("signals.py"));
     });
 }
 
 #[test]
 fn crashes_of_children_are_told_as_without_fil() {
     for_each_python(|python| {
-        assert_the_same_as_without_fil(&python, &[], &testdata("crashes.py"));
+        assert_the_same_as_without_fil(python, &[], &testdata("crashes.py"));
     });
 }
 

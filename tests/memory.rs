@@ -17,17 +17,17 @@ use support::{Folder, Peak, Python, for_each_python, list, number, run, testdata
 #[test]
 fn the_malloc_family() {
     for_each_python(|python| {
-        assert_rows(&record_rows(&python, "heap.py", &[], &Folder::new()), &python);
+        assert_rows(&record_rows(python, "heap.py", &[], &Folder::new()), python);
     });
 }
 
 #[test]
 fn mapped_memory() {
     for_each_python(|python| {
-        let recorded = record_rows(&python, "mappings.py", &[], &Folder::new());
-        assert_rows(&recorded, &python);
+        let recorded = record_rows(python, "mappings.py", &[], &Folder::new());
+        assert_rows(&recorded, python);
         // What Python itself has mapped is the same without the rows.
-        let nothing = record_rows(&python, "mappings.py", &["none of them"], &Folder::new());
+        let nothing = record_rows(python, "mappings.py", &["none of them"], &Folder::new());
         let of = |peak: &Peak, name: &str| match name {
             "shared_mmap_bytes" => peak.number(name),
             _ => number(&peak.value()["apart"], name),
@@ -46,8 +46,8 @@ fn compiled_code() {
     for_each_python(|python| {
         let folder = Folder::new();
         compile_native(&folder);
-        let recorded = record_rows(&python, "native.py", &[], &folder);
-        assert_rows(&recorded, &python);
+        let recorded = record_rows(python, "native.py", &[], &folder);
+        assert_rows(&recorded, python);
         let stacks = list(recorded.peak.value(), "stacks");
         let of_thread = stacks.iter().filter(|stack| text(stack, "thread") == "destructors");
         let bytes: u64 = of_thread.map(|stack| number(stack, "live_bytes")).sum();
@@ -70,7 +70,7 @@ fn memory_at_exit() {
 fn what_moves_counts_once() {
     for_each_python(|python| {
         for row in ["block", "mapping", "replaced"] {
-            assert_rows(&record_rows(&python, "moves.py", &[row], &Folder::new()), &python);
+            assert_rows(&record_rows(python, "moves.py", &[row], &Folder::new()), python);
         }
     });
 }

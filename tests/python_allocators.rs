@@ -11,10 +11,6 @@ use support::{Folder, Peak, Python, for_each_python, library, line_of, run, test
 
 const PROGRAM: &str = "allocators.py";
 
-/// What the debug allocators put around a block, as far as it is seen: the raw domain's blocks come
-/// from malloc. Two words in front and one behind (`_PyMem_DebugRawAlloc`).
-const DEBUG_BYTES: u64 = 3 * 8;
-
 /// A way to choose an allocator.
 #[derive(Clone, Copy, Debug)]
 enum Setting {
@@ -28,14 +24,6 @@ enum Setting {
 }
 
 impl Setting {
-    fn is_debug(self) -> bool {
-        match self {
-            Setting::Default | Setting::OwnHooks => false,
-            Setting::Variable(name) => name.contains("debug"),
-            Setting::Development => true,
-        }
-    }
-
     /// Those that this Python has.
     fn all(python: &Python) -> Vec<Setting> {
         const VARIABLES: [&str; 8] =
@@ -79,12 +67,8 @@ fn every_allocator_gives_the_same_exact_answer() {
         assert!(settings.len() >= 9, "{}: {settings:?}", python.name);
         for setting in settings {
             let folder = Folder::new();
-            let mut expected = record(&folder, python, setting);
-            let raw = expected.get_mut("raw").expect("is printed");
-            if setting.is_debug() {
-                *raw += DEBUG_BYTES;
-            }
-            let raw = *raw;
+            let expected = record(&folder, python, setting);
+            let raw = expected["raw"];
             let peak = folder.peak();
             let line = |variable: &String| {
                 (variable.clone(), peak.bytes_at(PROGRAM, line_of(PROGRAM, &format!("{variable} = "))))

@@ -1,5 +1,8 @@
-//! The MEM and OBJ domains of Python's allocator, wrapped: pymalloc, or whatever the job chose, stays
+//! The three domains of Python's allocator, wrapped: malloc, pymalloc, or whatever the job chose, stays
 //! in place behind them. `python_domains.rs` puts the hooks there.
+//!
+//! MEM and OBJ serve Python's objects. RAW is for whoever does not hold the GIL, and is by default
+//! malloc under another name: its blocks count as heap, so the hooks come in two kinds.
 //!
 //! Python's documentation of `PyMem_SetAllocator` is the contract: the functions get the context
 //! they were installed with, malloc(0) returns a block, and a realloc that fails leaves the old one.
@@ -9,6 +12,7 @@ use std::ffi::c_void;
 
 use format::Domain;
 
+use super::python_domains::stay_in_front;
 use crate::guard::Guard;
 use crate::record;
 
@@ -24,16 +28,17 @@ pub(super) struct PyMemAllocatorEx {
 }
 
 impl PyMemAllocatorEx {
-    /// The hooks in front of this allocator. It is kept for good: somebody may have stored the hooks
-    /// and call them when others stand in their place.
-    pub(super) fn hooked(self) -> PyMemAllocatorEx {
+    /// The hooks in front of this allocator of a domain. It is kept for good: somebody may have stored the
+    /// hooks and call them when others stand in their place.
+    pub(super) fn hooked<const RAW: bool>(self) -> PyMemAllocatorEx {
         let context = Box::into_raw(Box::new(self)).cast();
-        PyMemAllocatorEx { context, malloc, calloc, realloc, free }
+        PyMemAllocatorEx { context, malloc: malloc::<RAW>, calloc: calloc::<RAW>, realloc: realloc::<RAW>, free }
     }
 
     /// Whether these are the hooks.
     pub(super) fn is_hooked(&self) -> bool {
-        self.malloc as usize == malloc as *const () as usize
+        // Their common one. (The others may have been folded into one, where they are alike.)
+        self.free as usize == free as *const () as usize
     }
 }
 
@@ -45,34 +50,43 @@ unsafe fn original(context: *mut c_void) -> &'static PyMemAllocatorEx {
     unsafe { &*context.cast() }
 }
 
+/// What the blocks of the RAW domain and of the others count as.
+const fn domain<const RAW: bool>() -> Domain {
+    if RAW { Domain::Heap } else { Domain::Python }
+}
+
 // SAFETY (of all calls below): Python calls a hook with the context it was installed with and with
 // blocks of that allocator; both go to the original as they came.
 
-unsafe extern "C" fn malloc(context: *mut c_void, size: usize) -> *mut c_void {
+unsafe extern "C" fn malloc<const RAW: bool>(context: *mut c_void, size: usize) -> *mut c_void {
     // SAFETY: see above.
     let original = unsafe { original(context) };
     let guard = Guard::enter_python();
     // SAFETY: see above.
     let block = unsafe { (original.malloc)(original.context, size) };
     if let Some(guard) = guard {
-        record::alloc(&guard, Domain::Python, block, size);
+        if RAW {
+            // The other domains may have lost their hooks, and this one not.
+            stay_in_front(&guard);
+        }
+        record::alloc(&guard, domain::<RAW>(), block, size);
     }
     block
 }
 
-unsafe extern "C" fn calloc(context: *mut c_void, count: usize, size: usize) -> *mut c_void {
+unsafe extern "C" fn calloc<const RAW: bool>(context: *mut c_void, count: usize, size: usize) -> *mut c_void {
     // SAFETY: see above.
     let original = unsafe { original(context) };
     let guard = Guard::enter_python();
     // SAFETY: see above.
     let block = unsafe { (original.calloc)(original.context, count, size) };
     if let Some(guard) = guard {
-        record::alloc(&guard, Domain::Python, block, count.wrapping_mul(size));
+        record::alloc(&guard, domain::<RAW>(), block, count.wrapping_mul(size));
     }
     block
 }
 
-unsafe extern "C" fn realloc(context: *mut c_void, block: *mut c_void, size: usize) -> *mut c_void {
+unsafe extern "C" fn realloc<const RAW: bool>(context: *mut c_void, block: *mut c_void, size: usize) -> *mut c_void {
     // SAFETY: see above.
     let original = unsafe { original(context) };
     let guard = Guard::enter_python();
@@ -86,7 +100,7 @@ unsafe extern "C" fn realloc(context: *mut c_void, block: *mut c_void, size: usi
         if new.is_null() && !block.is_null() {
             record::undo_free(&guard);
         } else {
-            record::alloc(&guard, Domain::Python, new, size);
+            record::alloc(&guard, domain::<RAW>(), new, size);
         }
     }
     new

@@ -18,8 +18,10 @@ use crate::guard::Guard;
 use crate::lock::Lock;
 use crate::real;
 
-/// `PYMEM_DOMAIN_MEM` and `PYMEM_DOMAIN_OBJ` of `Include/cpython/pymem.h`, the same since 3.5.
-const DOMAINS: [c_int; 2] = [1, 2];
+/// `PYMEM_DOMAIN_RAW`, `PYMEM_DOMAIN_MEM` and `PYMEM_DOMAIN_OBJ` of `Include/cpython/pymem.h`, the same
+/// since 3.5.
+const RAW: c_int = 0;
+const DOMAINS: [c_int; 3] = [RAW, 1, 2];
 
 /// Whether other allocators may still take the place of the hooks.
 static UNSETTLED: AtomicBool = AtomicBool::new(false);
@@ -55,7 +57,8 @@ impl Api {
                 (self.get)(domain, allocator.as_mut_ptr());
                 let allocator = allocator.assume_init();
                 if !allocator.is_hooked() {
-                    (self.set)(domain, &allocator.hooked());
+                    let hooked = if domain == RAW { allocator.hooked::<true>() } else { allocator.hooked::<false>() };
+                    (self.set)(domain, &hooked);
                 }
             }
         }
