@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
-use support::{Folder, Peak, Python, for_each_python, list, number, run, testdata, text};
+use support::{Folder, Peak, Python, for_each_python, list, number, python, run, testdata, text};
 
 #[test]
 fn the_malloc_family() {
@@ -94,6 +94,30 @@ fn arenas_are_apart() {
         assert_eq!(arenas(&floats) % ARENA, 0, "{}", python.name);
         assert_eq!(mmap(&floats), mmap(&nothing), "{}", python.name);
     });
+}
+
+/// Allocators that libraries bring along map memory themselves. What they map for large data is never
+/// less than the data; jemalloc, which rounds up and maps ahead, takes a quarter more.
+#[test]
+fn allocators_of_libraries() {
+    /// Bytes of the data; nobody touches them.
+    const DATA: u64 = 1_500_000_000;
+    let code = r#"
+import pyarrow
+def mimalloc(): return pyarrow.allocate_buffer(1_500_000_000, memory_pool=pyarrow.mimalloc_memory_pool())
+def jemalloc(): return pyarrow.allocate_buffer(1_500_000_000, memory_pool=pyarrow.jemalloc_memory_pool())
+# The first use of each maps some for small data, mimalloc a GiB.
+pyarrow.allocate_buffer(1000, memory_pool=pyarrow.mimalloc_memory_pool())
+pyarrow.allocate_buffer(1000, memory_pool=pyarrow.jemalloc_memory_pool())
+held = mimalloc(), jemalloc()
+"#;
+    let folder = Folder::new();
+    folder.record_code(&python(), code).success();
+    let peak = folder.peak();
+    for function in ["mimalloc", "jemalloc"] {
+        let bytes = peak.bytes_of("<string>", function);
+        assert!((DATA..DATA / 3 * 4).contains(&bytes), "{function}: {bytes}");
+    }
 }
 
 /// A recorded table and its answer.
