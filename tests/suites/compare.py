@@ -55,7 +55,7 @@ def parse_arguments():
     parser.add_argument("--python", type=Path, required=True, help="the interpreter whose suite is run")
     parser.add_argument("--suite", choices=SUITES, default="cpython", help="default: cpython")
     parser.add_argument("--selection", choices=("ci", "full"), default="ci", help="default: ci")
-    parser.add_argument("--repeats", type=int, default=3, help="more runs of modules with differing cases (3)")
+    parser.add_argument("--repeats", type=int, default=2, help="more runs of modules with differing cases (2)")
     parser.add_argument("--timeout", type=int, default=900, help="seconds for one run of a module (900)")
     parser.add_argument("--memory-gib", type=int, default=8, help="address space of each process (8)")
     parser.add_argument("--verify-stacks", action="store_true", help="check every call stack with Python's API")
