@@ -8,7 +8,7 @@ listed in expected.py.
 """
 
 import argparse
-import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -55,7 +55,7 @@ def parse_arguments():
     parser.add_argument("--python", type=Path, required=True, help="the interpreter whose suite is run")
     parser.add_argument("--suite", choices=SUITES, default="cpython", help="default: cpython")
     parser.add_argument("--selection", choices=("ci", "full"), default="ci", help="default: ci")
-    parser.add_argument("--repeats", type=int, default=3, help="more runs of modules with differing cases (3)")
+    parser.add_argument("--repeats", type=int, default=2, help="more runs of modules with differing cases (2)")
     parser.add_argument("--timeout", type=int, default=900, help="seconds for one run of a module (900)")
     parser.add_argument("--memory-gib", type=int, default=8, help="address space of each process (8)")
     parser.add_argument("--verify-stacks", action="store_true", help="check every call stack with Python's API")
@@ -68,9 +68,19 @@ def parse_arguments():
 
 def main():
     options = parse_arguments()
+    # An end in order, so that the running module is ended, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    if options.keep:
+        folder = options.keep.absolute()
+        folder.mkdir(parents=True)
+        return compare(options, folder)
+    with tempfile.TemporaryDirectory(prefix="fil-suites-") as folder:
+        return compare(options, Path(folder))
+
+
+def compare(options, folder):
+    """Compares the modules asked for; returns the exit code."""
     suite = SUITES[options.suite]
-    folder = options.keep.absolute() if options.keep else Path(tempfile.mkdtemp(prefix="fil-suites-"))
-    folder.mkdir(parents=True, exist_ok=not options.keep)
     header = f"{'module':38} {'cases':>6} {'passed':>6} {'in fil':>6} {'diff.':>5}"
     print(f"{header} {'s':>8} {'s in fil':>8} {'trace MiB':>9} {'analyzed':>8}", flush=True)
     differing = []
@@ -80,8 +90,6 @@ def main():
             print(f"{name:38} is not in this Python")
         elif not compare_module(options, suite, module, folder):
             differing.append(name)
-    if not options.keep:
-        shutil.rmtree(folder, ignore_errors=True)
     print(f"{len(differing)} modules differ: {' '.join(differing)}" if differing else "no module differs")
     return 1 if differing else 0
 

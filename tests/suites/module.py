@@ -4,7 +4,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-# CPython 3.11.7 installs the tests of multiprocessing, but not the modules that select them.
+# CPython 3.11.7 installs the tests of multiprocessing, but not the modules that select them. The ones
+# here have names of their own: regrtest would look for the others where they should have been.
 _UNINSTALLED = Path(__file__).resolve().parent / "uninstalled"
 
 _IS_INSTALLED = """
@@ -19,10 +20,11 @@ sys.exit(0 if found else 1)
 
 @dataclass(frozen=True)
 class Module:
-    """A module that the Python in question has, or that stands in `uninstalled` in its place."""
+    """A module that the Python in question has, or whose place one in `uninstalled` takes."""
 
     name: str
-    installed: bool
+    stand_in: object = None
+    """What regrtest runs instead, by name."""
 
 
 def find_module(python, suite_name, name):
@@ -30,8 +32,9 @@ def find_module(python, suite_name, name):
     # Names of regrtest are relative to the package `test`.
     full_name = f"test.{name}" if suite_name == "cpython" else name
     if subprocess.run([python, "-c", _IS_INSTALLED, full_name], check=False).returncode == 0:
-        return Module(name, installed=True)
-    return Module(name, installed=False) if (_UNINSTALLED / f"{name}.py").exists() else None
+        return Module(name)
+    stand_in = f"all_of_{name}"
+    return Module(name, stand_in) if (_UNINSTALLED / f"{stand_in}.py").exists() else None
 
 
 def regrtest(module, xml_path):
@@ -39,9 +42,9 @@ def regrtest(module, xml_path):
     # -u none: no network, no tests that take much processor time, disk or memory. A changed
     # environment is a thread, process, descriptor or setting that the module left behind.
     options = ["-v", "-u", "none", "--fail-env-changed"]
-    if not module.installed:
+    if module.stand_in:
         options += ["--testdir", _UNINSTALLED]
-    return ["-m", "test", *options, "--junit-xml", xml_path, module.name]
+    return ["-m", "test", *options, "--junit-xml", xml_path, module.stand_in or module.name]
 
 
 def pytest(module, xml_path):

@@ -6,7 +6,8 @@ from module import pytest, regrtest
 
 # Required: gc, threads, processes, asyncio, mmap, ctypes, signals, sys, faulthandler, fork,
 # generators, coroutines, exceptions, dict, list, unicode. A name that a Python does not have (3.13
-# calls test_unicode test_str) is told and passed over.
+# calls test_unicode test_str) is told and passed over. Not among them: test__xxsubinterpreters, which
+# hangs in 3.11.7 without fil.
 _CPYTHON_FULL = """
     test_gc test_weakref test_finalization test_atexit
     test_thread test_threading test_threading_local test_threadsignals test_threadedtempfile
@@ -20,15 +21,15 @@ _CPYTHON_FULL = """
     test_exceptions test_baseexception test_except_star test_exception_group test_raise test_traceback
     test_dict test_dictcomps test_dictviews test_ordered_dict test_list test_listcomps
     test_unicode test_str test_bytes test_buffer test_memoryview test_array
-    test_capi test_embed test__xxsubinterpreters test_interpreters test__interpreters
+    test_capi test_embed test_interpreters test__interpreters
     test_import test_importlib test_code test_compile test_dis test_inspect
     test_io test_tempfile test_pickle test_json test_sqlite3 test_decimal test_select test_socket test_logging
 """
 
 _CPYTHON_CI = """
-    test_gc test_thread test_threading test_threadsignals
+    test_gc test_thread test_threading
     test_fork1 test_posix test_subprocess test_multiprocessing_main_handling
-    test_asyncio.test_tasks test_asyncio.test_subprocess test_coroutines test_asyncgen
+    test_asyncio.test_taskgroups test_asyncio.test_locks test_asyncio.test_subprocess test_coroutines test_asyncgen
     test_mmap test_ctypes test_signal test_sys test_faulthandler
     test_generators test_frame test_sys_settrace test_sys_setprofile test_monitoring test_tracemalloc
     test_exceptions test_dict test_list test_unicode test_str
@@ -39,11 +40,11 @@ _NUMPY_FULL = """
 """
 
 _NUMPY_CI = """
-    numpy._core.tests.test_multithreading numpy._core.tests.test_nditer numpy.linalg numpy.fft
+    numpy._core.tests.test_multithreading numpy._core.tests.test_nditer numpy.fft
 """
 
 _PANDAS_FULL = """
-    pandas.tests.frame pandas.tests.groupby pandas.tests.strings pandas.tests.libs pandas.tests.tseries
+    pandas.tests.frame pandas.tests.groupby
 """
 
 _PANDAS_CI = """
