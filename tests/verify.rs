@@ -7,24 +7,23 @@
 
 mod support;
 
-use std::path::Path;
 use std::process::Command;
 
 use rustix::process::Signal;
 use support::{Ended, Folder, Python, for_each_python, run, testdata};
 
-/// Runs a program with and without verification: it succeeds, prints the same, and its stacks were compared.
 fn verify(program: &str) {
-    for_each_python(|python| verify_on(python, program));
+    for_each_python(|python| verify_on(python, &format!("verify/{program}"), &[]));
 }
 
-fn verify_on(python: &Python, program: &str) {
-    let context = format!("{program} on {}", python.name);
+/// Runs a program with and without verification: it succeeds, prints the same, and its stacks were compared.
+fn verify_on(python: &Python, program: &str, arguments: &[&str]) {
+    let context = format!("{program} {arguments:?} on {}", python.name);
     let folder = Folder::new();
-    let program = testdata("verify").join(program);
     let mut alone = Command::new(&python.path);
-    let alone = run(alone.arg("-B").arg(&program).current_dir(folder.path())).success();
-    let verified = record(&folder, python, &program, "1").success();
+    let alone = alone.arg("-B").arg(testdata(program)).args(arguments).current_dir(folder.path());
+    let alone = run(alone).success();
+    let verified = record(&folder, python, program, arguments, "1").success();
     assert_eq!(verified.stdout, alone.stdout, "{context}");
     assert_eq!(verified.job_stderr(), alone.stderr, "{context}");
 
@@ -38,9 +37,9 @@ fn verify_on(python: &Python, program: &str) {
     assert!(compared > events / 8, "{context}: {compared} stacks compared for {events} events");
 }
 
-fn record(folder: &Folder, python: &Python, program: &Path, how: &str) -> Ended {
+fn record(folder: &Folder, python: &Python, program: &str, arguments: &[&str], how: &str) -> Ended {
     let mut command = folder.record_command(&python.path, &["-B"]);
-    run(command.arg(program).env("FIL_VERIFY_STACKS", how))
+    run(command.arg(testdata(program)).args(arguments).env("FIL_VERIFY_STACKS", how))
 }
 
 /// The number in the trace's notice of how many stacks were compared.
@@ -53,7 +52,7 @@ fn stacks_compared(warning: &str) -> Option<u64> {
 fn a_wrong_stack_ends_the_job() {
     for_each_python(|python| {
         let folder = Folder::new();
-        let ended = record(&folder, python, &testdata("verify").join("threads_job.py"), "wrong");
+        let ended = record(&folder, python, "verify/threads_job.py", &[], "wrong");
         assert!(ended.stderr.contains("fil: the call stack differs from Python's own"), "{ended:#?}");
         assert_eq!(ended.code(), 128 + Signal::ABORT.as_raw(), "{ended:#?}");
     });
@@ -97,4 +96,31 @@ fn generators_and_greenlets() {
 #[test]
 fn exceptions() {
     verify("exceptions_job.py");
+}
+
+/// The programs whose single stacks tests/stacks/ looks at, and all that happens between those.
+#[test]
+fn every_kind_of_stack() {
+    let programs: [&[&str]; 15] = [
+        &["callbacks.py"],
+        &["code_objects.py"],
+        &["coroutines.py"],
+        &["exceptions.py"],
+        &["generators.py"],
+        &["gevents.py"],
+        &["greenlets.py"],
+        &["imports.py"],
+        &["names.py"],
+        &["subinterpreters.py"],
+        &["threads.py"],
+        &["tracing.py", "settrace"],
+        &["tracing.py", "setprofile"],
+        &["tracing.py", "bdb"],
+        &["tracing.py", "coverage"],
+    ];
+    for_each_python(|python| {
+        for program in programs {
+            verify_on(python, &format!("stacks/{}", program[0]), &program[1..]);
+        }
+    });
 }

@@ -129,10 +129,10 @@ def pdb():
     debugger.runcall(main)
 
 
-def coverage():
+def coverage(branch=True):
     import coverage
 
-    watching = coverage.Coverage(data_file=None, include=[__file__], branch=True, config_file=False)
+    watching = coverage.Coverage(data_file=None, include=[__file__], branch=branch, config_file=False)
     watching.start()
     main()
     watching.stop()
@@ -140,6 +140,11 @@ def coverage():
     for file in data.measured_files():
         print(os.path.basename(file), sorted(data.lines(file)), sorted(data.arcs(file) or []))
     print("core:", dict(watching.sys_info())["core"])
+
+
+def coverage_by_monitoring():
+    os.environ["COVERAGE_CORE"] = "sysmon"
+    coverage(branch=False)
 
 
 def call_counts():

@@ -66,10 +66,18 @@ fn pdb() {
     });
 }
 
-/// Its tracer is written in C, and uses `sys.monitoring` where that does all it needs.
+/// Its tracer is written in C; from Python 3.12 on `sys.monitoring` can do that work.
 #[test]
 fn coverage() {
-    for_each_python(|python| assert_watched(&watch(python, "coverage", ""), "coverage: main()", &[]));
+    for_each_python(|python| {
+        assert_watched(&watch(python, "coverage", ""), "coverage: main()", &[]);
+        if python.version() >= (3, 12) {
+            let recorded = watch(python, "coverage_by_monitoring", "");
+            assert!(recorded.ended.stdout.contains("core: SysMonitor"), "{:#?}", recorded.ended);
+            let frames = &["coverage: main()"];
+            assert_watched(&recorded, "coverage_by_monitoring: coverage(branch=False)", frames);
+        }
+    });
 }
 
 #[test]
