@@ -132,7 +132,7 @@ def suppressed_by_c():
 
 def unwound(depth):
     """From far above down to the handler in one step, again and again."""
-    if depth == 400:
+    if depth == 150:
         allocate()
         fails(KeyError())
     try:

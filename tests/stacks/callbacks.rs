@@ -1,12 +1,12 @@
 //! Functions of C that call Python have no frame: their caller's line is that of the call.
 
-use crate::recorded::{Recorded, has_package};
-use crate::support::pythons;
+use crate::recorded::Recorded;
+use crate::support::for_each_python;
 
 #[test]
 fn functions_of_c_that_call_back() {
-    for python in pythons() {
-        let recorded = Recorded::of(&python, "callbacks.py");
+    for_each_python(|python| {
+        let recorded = Recorded::of(python, "callbacks.py");
         let assert_stack = |label, part: &str, frames: &[&str]| {
             let main = format!("main: {part}()");
             let stack = [&["<module>: main()", &*main], frames, &["called: allocate(label)"]].concat();
@@ -88,12 +88,12 @@ fn functions_of_c_that_call_back() {
         let below = recorded.stack("below 100 calls of C");
         let lambdas = below.iter().filter(|line| line.contains("<lambda>: return sorted("));
         assert_eq!(lambdas.count(), 50, "{below:#?}");
-    }
+    });
 }
 
 #[test]
 fn numpy_that_calls_back() {
-    for python in pythons().iter().filter(|python| has_package(python, "numpy")) {
+    for_each_python(|python| {
         let recorded = Recorded::of(python, "numpy_callbacks.py");
         let line = "np.apply_along_axis(lambda row: called(\"apply_along_axis\"), 0, np.ones(2))";
         recorded.assert_stack(
@@ -116,5 +116,5 @@ fn numpy_that_calls_back() {
                 "called: allocate(label)",
             ],
         );
-    }
+    });
 }

@@ -1,12 +1,12 @@
 //! Code that comes from strings, code objects that die, and names and lines at the edge of what there is.
 
-use crate::recorded::{Recorded, minor};
-use crate::support::pythons;
+use crate::recorded::Recorded;
+use crate::support::for_each_python;
 
 #[test]
 fn exec_lambdas_and_comprehensions() {
-    for python in pythons() {
-        let recorded = Recorded::of(&python, "code_objects.py");
+    for_each_python(|python| {
+        let recorded = Recorded::of(python, "code_objects.py");
         let executed = |line| ["<module>: main()", "main: executed()", line];
         recorded.assert_stack(
             "function of exec",
@@ -55,7 +55,7 @@ fn exec_lambdas_and_comprehensions() {
         // From Python 3.12 on comprehensions are part of the function around them.
         let line = "{1: allocate(\"dict comprehension\") for _ in range(1)}";
         let own = format!("comprehensions.<locals>.<dictcomp>: {line}");
-        let own: &[&str] = if minor(&python) < 12 { &[&own] } else { &[] };
+        let own: &[&str] = if python.version().1 < 12 { &[&own] } else { &[] };
         recorded.assert_stack(
             "dict comprehension",
             &[&["<module>: main()", "main: comprehensions()", &format!("comprehensions: {line}")], own].concat(),
@@ -64,24 +64,24 @@ fn exec_lambdas_and_comprehensions() {
             "code replaced while it runs",
             &["<module>: running()", "running: allocate(\"code replaced while it runs\")"],
         );
-        let name = if minor(&python) < 11 { "other_name" } else { "Outer.other_name" };
+        let name = if python.version().1 < 11 { "other_name" } else { "Outer.other_name" };
         let renamed = recorded.stack("renamed code");
         assert!(renamed[3].starts_with(&format!("{name} (other_file.py:")), "{renamed:#?}");
-    }
+    });
 }
 
 #[test]
 fn code_objects_at_the_addresses_of_dead_ones() {
-    for python in pythons() {
-        let recorded = Recorded::of(&python, "reused.py");
+    for_each_python(|python| {
+        let recorded = Recorded::of(python, "reused.py");
         assert_eq!(recorded.stack_count(), 20_000 / 5, "{}", python.name);
-    }
+    });
 }
 
 #[test]
 fn lines_and_columns_beyond_16_bits() {
-    for python in pythons() {
-        let recorded = Recorded::of(&python, "lines.py");
+    for_each_python(|python| {
+        let recorded = Recorded::of(python, "lines.py");
         let innermost = |label: &str| recorded.stack(label).pop();
         let innermost = |label: &str| innermost(label).expect("a frame");
         assert_eq!(innermost("behind many lines"), "f (far.py:70003)");
@@ -90,7 +90,7 @@ fn lines_and_columns_beyond_16_bits() {
         assert_eq!(innermost("behind two jumps"), "f (jumping.py:70005)");
         assert_eq!(innermost("in a tall expression"), "f (wide.py:70004)");
         assert_eq!(innermost("behind many columns"), "f (wide.py:70005)");
-        if minor(&python) >= 11 {
+        if python.version().1 >= 11 {
             let columns = recorded.columns("behind many columns");
             let start = "    x = 0".len() as u64 + 70_000 + "; ".len() as u64;
             let end = start + "allocate('behind many columns')".len() as u64;
@@ -100,13 +100,13 @@ fn lines_and_columns_beyond_16_bits() {
             let start = "    'äöü中文📈'; ".len() as u64;
             assert_eq!(columns, (Some(start), Some(start + "allocate('behind wide characters')".len() as u64)));
         }
-    }
+    });
 }
 
 #[test]
 fn names_and_paths_beyond_ascii() {
-    for python in pythons() {
-        let recorded = Recorded::of(&python, "names.py");
+    for_each_python(|python| {
+        let recorded = Recorded::of(python, "names.py");
         recorded.assert_stack("umlauts", &["<module>: größe()", "größe: allocate(\"umlauts\")"]);
         recorded.assert_stack("Chinese", &["<module>: 中文()", "中文: allocate(\"Chinese\")"]);
         recorded.assert_stack("qualified", &["<module>: Straße().方法()", "Straße.方法: allocate(\"qualified\")"]);
@@ -121,9 +121,9 @@ fn names_and_paths_beyond_ascii() {
         // Names are stored up to 8 KiB, and cut between characters.
         assert_eq!(innermost("long name"), format!("{} (<string>:2)", "f".repeat(8192)));
         assert_eq!(innermost("long name beyond ASCII"), format!("f{} (<string>:2)", "ä".repeat(4095)));
-        if minor(&python) >= 11 {
+        if python.version().1 >= 11 {
             let name = innermost("long qualified name").split(' ').next().expect("a name").len();
             assert_eq!(name, 8192);
         }
-    }
+    });
 }

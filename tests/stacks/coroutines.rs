@@ -1,13 +1,13 @@
 //! Coroutines and asyncio: a stack is that of the await chain below the event loop's own frames.
 
-use crate::recorded::{Recorded, minor};
-use crate::support::pythons;
+use crate::recorded::Recorded;
+use crate::support::for_each_python;
 
 #[test]
 fn coroutines_and_asyncio() {
-    for python in pythons() {
-        let recorded = Recorded::of(&python, "coroutines.py");
-        let minor = minor(&python);
+    for_each_python(|python| {
+        let recorded = Recorded::of(python, "coroutines.py");
+        let (_, minor) = python.version();
         let main = "<module>: asyncio.run(main())";
 
         recorded.assert_stack(
@@ -78,5 +78,5 @@ fn coroutines_and_asyncio() {
         let below = recorded.stack("below 100 coroutines");
         let chain = below.iter().filter(|line| *line == "chain: await chain(depth - 1)");
         assert_eq!(chain.count(), 100, "{below:#?}");
-    }
+    });
 }

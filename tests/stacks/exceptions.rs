@@ -1,12 +1,12 @@
 //! Exceptions leave many frames at once, and run code on their way.
 
-use crate::recorded::{Recorded, minor};
-use crate::support::pythons;
+use crate::recorded::Recorded;
+use crate::support::for_each_python;
 
 #[test]
 fn exceptions() {
-    for python in pythons() {
-        let recorded = Recorded::of(&python, "exceptions.py");
+    for_each_python(|python| {
+        let recorded = Recorded::of(python, "exceptions.py");
         let main = "<module>: main()";
         recorded.assert_stack("in except", &[main, "main: handled()", "handled: allocate(\"in except\")"]);
         recorded.assert_stack(
@@ -14,7 +14,7 @@ fn exceptions() {
             &[main, "main: finally_first()", "finally_first: allocate(\"in finally on the way out\")"],
         );
         // Which line __exit__ is called from is said otherwise before Python 3.10.
-        if minor(&python) >= 10 {
+        if python.version().1 >= 10 {
             recorded.assert_stack(
                 "raised: __exit__",
                 &[
@@ -57,7 +57,7 @@ fn exceptions() {
                 "unraisable.<locals>.<lambda>: sys.unraisablehook = lambda _: allocate(\"in unraisablehook\")",
             ],
         );
-        if minor(&python) >= 11 {
+        if python.version().1 >= 11 {
             recorded.assert_stack(
                 "in the second except*",
                 &[
@@ -68,5 +68,5 @@ fn exceptions() {
                 ],
             );
         }
-    }
+    });
 }

@@ -1,12 +1,12 @@
 //! Generators: their frames are not where other frames are, and come and go in any order.
 
 use crate::recorded::Recorded;
-use crate::support::pythons;
+use crate::support::for_each_python;
 
 #[test]
 fn generators() {
-    for python in pythons() {
-        let recorded = Recorded::of(&python, "generators.py");
+    for_each_python(|python| {
+        let recorded = Recorded::of(python, "generators.py");
 
         // Each time it is resumed, a generator stands on the stack of who resumed it.
         let resumed = |caller: &str, step: &str| {
@@ -76,5 +76,5 @@ fn generators() {
         let nested = recorded.stack("below 50 yield from, resumed");
         assert_eq!(nested.len(), 3 + 51, "{nested:#?}");
         assert_eq!(nested[3..53], [(); 50].map(|()| "nest: yield from nest(depth - 1)"));
-    }
+    });
 }

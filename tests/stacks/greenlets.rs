@@ -1,11 +1,11 @@
 //! Greenlets: a stack is that of the greenlet that runs, down to where it began.
 
-use crate::recorded::{Recorded, has_package};
-use crate::support::pythons;
+use crate::recorded::Recorded;
+use crate::support::for_each_python;
 
 #[test]
 fn greenlets() {
-    for python in pythons().iter().filter(|python| has_package(python, "greenlet")) {
+    for_each_python(|python| {
         let recorded = Recorded::of(python, "greenlets.py");
         recorded.assert_stack("first greenlet", &["first: allocate(\"first greenlet\")"]);
         recorded.assert_stack("sent", &["second: allocate(sent)"]);
@@ -21,16 +21,16 @@ fn greenlets() {
                 "in_generator.<locals>.generator: allocate(\"generator in a greenlet, again\")",
             ],
         );
-    }
+    });
 }
 
 #[test]
 fn gevent() {
-    for python in pythons().iter().filter(|python| has_package(python, "gevent")) {
+    for_each_python(|python| {
         let recorded = Recorded::of(python, "gevents.py");
         let waiting = "work: work(depth - 1, label)";
         recorded.assert_stack("spawned 2, again", &[waiting, waiting, "work: allocate(label and label + \", again\")"]);
         recorded.assert_stack("in a patched thread", &["…", "threads.<locals>.consume: allocate(label)"]);
         recorded.assert_stack("killed", &["killed.<locals>.waits: allocate(\"killed\")"]);
-    }
+    });
 }

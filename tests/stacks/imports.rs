@@ -1,12 +1,12 @@
 //! Class bodies and modules are code that runs once.
 
 use crate::recorded::Recorded;
-use crate::support::pythons;
+use crate::support::for_each_python;
 
 #[test]
 fn class_bodies_and_imports() {
-    for python in pythons() {
-        let recorded = Recorded::of(&python, "imports.py");
+    for_each_python(|python| {
+        let recorded = Recorded::of(python, "imports.py");
         recorded.assert_stack(
             "nested class body",
             &["<module>: class Body:", "Body: class Nested:", "Body.Nested: allocate(\"nested class body\")"],
@@ -49,5 +49,5 @@ fn class_bodies_and_imports() {
             "reload",
             &["<module>: imports()", "imports: importlib.reload(plain)", "…", "<module> (plain.py:5)"],
         );
-    }
+    });
 }

@@ -18,3 +18,4 @@ mod recursion;
 #[path = "../support/mod.rs"]
 mod support;
 mod threads;
+mod tracing;

@@ -1,13 +1,12 @@
 //! A program of `testdata/stacks/`, recorded: fil's stacks of its blocks, compared with what Python itself
 //! said when each was allocated (`testdata/stacks/expect.py`), and as lines of text for those that a test spells out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{Ended, Folder, Peak, Python, line_of, list, number, run, run_with_input, testdata, text};
+use crate::support::{Ended, Folder, Peak, Python, line_of, list, number, run_with_input, testdata, text};
 
 /// A frame with its exact place. Columns are known from Python 3.11 on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,7 +68,7 @@ impl Recorded {
         let ended = run_with_input(&mut command, input).success();
         let peak = folder.peak();
         assert_eq!(peak.warnings(), [""; 0], "{program:?} on {}", python.name);
-        let minor = minor(python);
+        let (_, minor) = python.version();
         let leaf = leaf(minor);
         let expected = std::fs::read_to_string(folder.join("expected.json")).expect("the program called finish()");
         let expected: Value = serde_json::from_str(&expected).expect("JSON");
@@ -109,12 +108,25 @@ impl Recorded {
         assert_eq!(self.by_fil.len(), expected.len(), "{context}: fil knows stacks that Python does not");
     }
 
+    /// Asserts that fil and Python know the same stacks, whatever else was allocated on them.
+    pub(crate) fn assert_same_stacks(&self) {
+        let by_python: BTreeSet<&Vec<Frame>> = self.by_python.iter().map(|(_, _, stack)| stack).collect();
+        assert_eq!(self.by_fil.keys().collect::<BTreeSet<_>>(), by_python);
+    }
+
     /// fil's stack of the block with this label, one line of text for each frame: the function and the
     /// source of the line. `…` stands for frames in files that are not the test's.
     pub(crate) fn stack(&self, label: &str) -> Vec<String> {
-        let mut lines: Vec<String> = self.callers(label).iter().map(|frame| self.described(frame)).collect();
-        lines.dedup_by(|one, other| one == ELSEWHERE && other == ELSEWHERE);
-        lines
+        self.described(self.callers(label))
+    }
+
+    /// The same of the only stack that holds `bytes` and not many more, whatever function is innermost.
+    pub(crate) fn large_stack(&self, bytes: u64) -> Vec<String> {
+        let about = bytes..bytes + 100_000;
+        let stacks = list(self.peak.value(), "stacks").iter();
+        let found: Vec<&Value> = stacks.filter(|stack| about.contains(&number(stack, "live_bytes"))).collect();
+        let [stack] = found[..] else { panic!("{} stacks of {bytes} bytes", found.len()) };
+        self.described(&list(stack, "frames").iter().map(Frame::of).collect::<Vec<_>>())
     }
 
     /// Asserts [`Recorded::stack`]; functions in `expected` have their qualified names, of which Python
@@ -124,7 +136,13 @@ impl Recorded {
         assert_eq!(self.stack(label), expected, "{label:?} on 3.{}", self.minor);
     }
 
-    fn described(&self, frame: &Frame) -> String {
+    fn described(&self, stack: &[Frame]) -> Vec<String> {
+        let mut lines: Vec<String> = stack.iter().map(|frame| self.described_frame(frame)).collect();
+        lines.dedup_by(|one, other| one == ELSEWHERE && other == ELSEWHERE);
+        lines
+    }
+
+    fn described_frame(&self, frame: &Frame) -> String {
         let Frame { function, file, line, .. } = frame;
         let path = Path::new(file);
         if path.parent() == Some(&testdata("stacks")) {
@@ -161,28 +179,14 @@ impl Recorded {
         stack.split_last().expect("allocate() itself").1
     }
 
+    /// The stacks of single blocks of this size.
     fn stacks_of(&self, bytes: u64) -> impl Iterator<Item = &Vec<Frame>> {
-        self.by_fil.iter().filter(move |(_, (its, _))| *its == bytes).map(|(stack, _)| stack)
+        self.by_fil.iter().filter(move |(_, held)| **held == (bytes, 1)).map(|(stack, _)| stack)
     }
-}
-
-/// Whether a Python has a package. Some have no wheel for every version; what then goes untested is said.
-pub(crate) fn has_package(python: &Python, package: &str) -> bool {
-    let found = run(Command::new(&python.path).args(["-c", &format!("import {package}")])).status.success();
-    if !found {
-        eprintln!("NOT TESTED: {package} is not there for {}", python.name);
-    }
-    found
-}
-
-/// The minor version of a Python.
-pub(crate) fn minor(python: &Python) -> u32 {
-    let version = python.name.split('-').next().and_then(|version| version.strip_prefix("3."));
-    version.and_then(|minor| minor.parse().ok()).unwrap_or_else(|| panic!("{} is no version", python.name))
 }
 
 /// Path of a program: one of `testdata/stacks/`, unless it has a path already.
-fn place_of(program: &str) -> PathBuf {
+pub(crate) fn place_of(program: &str) -> PathBuf {
     testdata("stacks").join(program)
 }
 

@@ -1,12 +1,12 @@
 //! Recursion: to its limit, beyond it, and as deep as it gets when the limit is raised.
 
 use crate::recorded::Recorded;
-use crate::support::pythons;
+use crate::support::for_each_python;
 
 #[test]
 fn recursion_to_the_limit_and_15_000_frames_deep() {
-    for python in pythons() {
-        let recorded = Recorded::of(&python, "recursion.py");
+    for_each_python(|python| {
+        let recorded = Recorded::of(python, "recursion.py");
         recorded.assert_stack(
             "after RecursionError",
             &["<module>: to_the_limit()", "to_the_limit: allocate(\"after RecursionError\")"],
@@ -24,5 +24,5 @@ fn recursion_to_the_limit_and_15_000_frames_deep() {
         let levels = deep.iter().filter(|line| *line == "deep: deep(depth - 1)");
         assert_eq!(levels.count(), 15_000, "{}", python.name);
         recorded.assert_stack("after 15 000 frames", &["…", "very_deep: allocate(\"after 15 000 frames\")"]);
-    }
+    });
 }

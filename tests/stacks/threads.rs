@@ -1,12 +1,12 @@
 //! Each thread has its own stack, whoever started it.
 
 use crate::recorded::Recorded;
-use crate::support::pythons;
+use crate::support::for_each_python;
 
 #[test]
 fn threads_of_python_and_of_c() {
-    for python in pythons() {
-        let recorded = Recorded::of(&python, "threads.py");
+    for_each_python(|python| {
+        let recorded = Recorded::of(python, "threads.py");
         let work = "work: work(label, depth - 1)";
         let end = "work: allocate(label)";
         recorded.assert_stack("threading", &[&["…"], &[work; 7][..], &[end]].concat());
@@ -37,5 +37,29 @@ fn threads_of_python_and_of_c() {
             ],
         );
         recorded.assert_stack("main thread", &["<module>: work(\"main thread\")", end]);
-    }
+    });
+}
+
+/// What a sub-interpreter does on a thread of another one has its own frames from Python 3.12 on. Before, it
+/// belongs to the line that runs the sub-interpreter: there Python has one state for the whole thread.
+#[test]
+fn sub_interpreters() {
+    for_each_python(|python| {
+        let recorded = Recorded::of(python, "subinterpreters.py");
+        let file = if python.version() < (3, 14) { "<string>" } else { "<script>" };
+        let work = [format!("<module> ({file}:6)"), format!("work ({file}:4)")];
+        let run = "run: interpreters.run_string(interpreter, source)";
+        let (on_main_thread, on_a_thread) = (recorded.large_stack(1_000_000), recorded.large_stack(2_000_000));
+        if python.version() < (3, 12) {
+            assert_eq!(
+                on_main_thread,
+                ["<module>: created = main()", "main: run(created[0], SOURCE % ON_MAIN_THREAD)", run]
+            );
+            assert_eq!(on_a_thread, ["…", run]);
+        } else {
+            assert_eq!(on_main_thread, work);
+            assert_eq!(on_a_thread, work);
+            assert_eq!(recorded.large_stack(3_000_000), ["…", &*format!("work ({file}:6)")]);
+        }
+    });
 }

@@ -39,6 +39,11 @@ impl Ended {
         self.stderr.lines().filter_map(|line| line.strip_prefix("fil: ")).collect()
     }
 
+    /// What the job itself wrote to stderr.
+    pub(crate) fn job_stderr(&self) -> String {
+        self.stderr.lines().filter(|line| !line.starts_with("fil: ")).map(|line| format!("{line}\n")).collect()
+    }
+
     /// Asserts a user error: exit code 2 and one line that says all of `words`, nothing else.
     pub(crate) fn assert_one_line_error(&self, words: &[&str]) {
         assert_eq!(self.code(), 2, "{self:#?}");

@@ -201,15 +201,17 @@ impl FramesWithoutObject {
     }
 }
 
-/// Index of the code unit that the frame is at. One that has not begun stands in front of the first.
+/// In place of an index, for a frame that has not begun: it stands in front of the first unit, and its line is
+/// that of the definition. Functions that trace calls see frames so before Python 3.11.
+pub(super) const NOT_BEGUN: u32 = u32::MAX;
+
+/// Index of the code unit that the frame is at, or [`NOT_BEGUN`].
 pub(super) fn instruction_index(state: FrameState, layout: &Layout) -> u32 {
-    match layout.position {
-        Position::Address { code_units, .. } => {
-            let offset = state.instruction.wrapping_sub(state.code + code_units) as isize;
-            (offset / 2).clamp(0, u32::MAX as isize) as u32
-        }
-        Position::LastInstruction { per_unit, .. } => (state.instruction as isize).max(0) as u32 / per_unit,
-    }
+    let (offset, per_unit) = match layout.position {
+        Position::Address { code_units, .. } => (state.instruction.wrapping_sub(state.code + code_units) as isize, 2),
+        Position::LastInstruction { per_unit, .. } => (state.instruction as isize, per_unit as isize),
+    };
+    if offset < 0 { NOT_BEGUN } else { (offset / per_unit) as u32 }
 }
 
 /// # Safety

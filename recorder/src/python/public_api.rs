@@ -3,7 +3,7 @@
 
 use std::ffi::{c_char, c_int, c_long, c_void};
 
-use super::frames::{Frame, FramesWithoutObject, get_unchecked};
+use super::frames::{Frame, FramesWithoutObject, NOT_BEGUN, get_unchecked};
 use crate::real;
 
 /// The public functions that know frames. They make objects, so they allocate.
@@ -98,7 +98,7 @@ impl PublicApi {
         frames
     }
 
-    /// Index of the code unit that the frame is at; 0 for one that has not begun.
+    /// Index of the code unit that the frame is at; [`NOT_BEGUN`] for one that has not begun.
     ///
     /// # Safety
     /// The calling thread holds the GIL, and `frame` is a frame object.
@@ -118,6 +118,6 @@ impl PublicApi {
                 }
             }
         };
-        (byte_offset.max(0) / 2) as u32
+        if byte_offset < 0 { NOT_BEGUN } else { (byte_offset / 2) as u32 }
     }
 }

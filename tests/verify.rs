@@ -1,0 +1,126 @@
+//! The verifying mode: at every event the stack that fil reads is compared with what Python's public API says,
+//! and the first difference ends the job. Here it finds none, and is shown to find some.
+//!
+//! Programs of `testdata/verify/` use one large library or one part of Python each, and print what they computed.
+
+#![allow(clippy::expect_used, reason = "a test may stop at what cannot happen")]
+
+mod support;
+
+use std::process::Command;
+
+use rustix::process::Signal;
+use support::{Ended, Folder, Python, for_each_python, run, testdata};
+
+fn verify(program: &str) {
+    for_each_python(|python| verify_on(python, &format!("verify/{program}"), &[]));
+}
+
+/// Runs a program with and without verification: it succeeds, prints the same, and its stacks were compared.
+fn verify_on(python: &Python, program: &str, arguments: &[&str]) {
+    let context = format!("{program} {arguments:?} on {}", python.name);
+    let folder = Folder::new();
+    let mut alone = Command::new(&python.path);
+    let alone = alone.arg("-B").arg(testdata(program)).args(arguments).current_dir(folder.path());
+    let alone = run(alone).success();
+    let verified = record(&folder, python, program, arguments, "1").success();
+    assert_eq!(verified.stdout, alone.stdout, "{context}");
+    assert_eq!(verified.job_stderr(), alone.stderr, "{context}");
+
+    let peak = folder.peak();
+    let warnings = peak.warnings();
+    let compared: Vec<u64> = warnings.iter().filter_map(|warning| stacks_compared(warning)).collect();
+    assert_eq!(compared.len(), warnings.len(), "{context}: {warnings:#?}");
+    // About every second event is a call of Python's allocator, and the number is known to a factor of two.
+    let compared: u64 = compared.iter().sum();
+    let events = peak.number("event_count");
+    assert!(compared > events / 8, "{context}: {compared} stacks compared for {events} events");
+}
+
+fn record(folder: &Folder, python: &Python, program: &str, arguments: &[&str], how: &str) -> Ended {
+    let mut command = folder.record_command(&python.path, &["-B"]);
+    run(command.arg(testdata(program)).args(arguments).env("FIL_VERIFY_STACKS", how))
+}
+
+/// The number in the trace's notice of how many stacks were compared.
+fn stacks_compared(warning: &str) -> Option<u64> {
+    let (before, _) = warning.split_once(" call stacks were compared with Python's own, with no difference")?;
+    before.rsplit(' ').next()?.parse().ok()
+}
+
+#[test]
+fn a_wrong_stack_ends_the_job() {
+    for_each_python(|python| {
+        let folder = Folder::new();
+        let ended = record(&folder, python, "verify/threads_job.py", &[], "wrong");
+        assert!(ended.stderr.contains("fil: the call stack differs from Python's own"), "{ended:#?}");
+        assert_eq!(ended.code(), 128 + Signal::ABORT.as_raw(), "{ended:#?}");
+    });
+}
+
+#[test]
+fn numpy() {
+    verify("numpy_job.py");
+}
+
+#[test]
+fn pandas() {
+    verify("pandas_job.py");
+}
+
+#[test]
+fn scikit_learn() {
+    verify("scikit_learn_job.py");
+}
+
+#[test]
+fn asyncio() {
+    verify("asyncio_job.py");
+}
+
+#[test]
+fn threads() {
+    verify("threads_job.py");
+}
+
+#[test]
+fn deep_recursion() {
+    verify("recursion_job.py");
+}
+
+#[test]
+fn generators_and_greenlets() {
+    verify("generators_job.py");
+}
+
+#[test]
+fn exceptions() {
+    verify("exceptions_job.py");
+}
+
+/// The programs whose single stacks tests/stacks/ looks at, and all that happens between those.
+#[test]
+fn every_kind_of_stack() {
+    let programs: [&[&str]; 15] = [
+        &["callbacks.py"],
+        &["code_objects.py"],
+        &["coroutines.py"],
+        &["exceptions.py"],
+        &["generators.py"],
+        &["gevents.py"],
+        &["greenlets.py"],
+        &["imports.py"],
+        &["names.py"],
+        &["subinterpreters.py"],
+        &["threads.py"],
+        &["tracing.py", "settrace"],
+        &["tracing.py", "setprofile"],
+        &["tracing.py", "bdb"],
+        &["tracing.py", "coverage"],
+    ];
+    for_each_python(|python| {
+        for program in programs {
+            verify_on(python, &format!("stacks/{}", program[0]), &program[1..]);
+        }
+    });
+}
