@@ -139,7 +139,7 @@ void many_threads(int count, int every, size_t size)
 /* The ways a thread ends. Each must run its cleanup handler. */
 static int cleaned_up;
 
-static void clean_up(void *amount) { cleaned_up += (int)(size_t)amount; }
+static void clean_up(void *amount) { __atomic_fetch_add(&cleaned_up, (int)(size_t)amount, __ATOMIC_RELAXED); }
 
 static void *exit_early(void *argument)
 {

@@ -6,11 +6,11 @@ import sys
 
 
 def in_parent():
-    return bytearray(60 << 20)
+    return bytes(60 << 20)
 
 
 def in_child():
-    return bytearray(50 << 20)
+    return bytes(50 << 20)
 
 
 held = in_parent()
@@ -22,5 +22,5 @@ if child == 0:
     os._exit(7)
 _, status = os.waitpid(child, 0)
 print("child", os.waitstatus_to_exitcode(status), flush=True)
-code = "block = bytearray(20 << 20); print('subprocess', len(block))"
+code = "block = bytes(20 << 20); print('subprocess', len(block))"
 subprocess.run([sys.executable, "-c", code], check=True)

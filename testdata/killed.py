@@ -5,11 +5,11 @@ import signal
 
 
 def make_first():
-    return bytearray(100 << 20)
+    return bytes(100 << 20)
 
 
 def make_second():
-    return bytearray(50 << 20)
+    return bytes(50 << 20)
 
 
 first = make_first()

@@ -16,8 +16,12 @@ KEPT_EVERY = 100
 MIB = 1 << 20
 
 libc = ctypes.CDLL(None)
-libc.malloc.argtypes, libc.malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
+libc.posix_memalign.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t]
 libc.free.argtypes, libc.free.restype = [ctypes.c_void_p], None
+
+
+# Of the blocks, by number of the block: so no line here holds a number object with an address.
+addresses = (ctypes.c_void_p * (4 * ROUNDS))()
 
 
 class Small:
@@ -32,30 +36,33 @@ def make_small():
     return Small()
 
 
-def make_c_block(size):
-    return libc.malloc(size)
+def make_c_block(size, block):
+    assert libc.posix_memalign(ctypes.byref(addresses, 8 * block), 16, size) == 0
 
 
-def send(outbox, offset):
+def send(outbox, offset, first_block):
     for number in range(ROUNDS):
+        block = first_block + 2 * number
         size = MIB + 1024 * (number % 64) + offset
-        outbox.put((number, make_bytearray(size), [make_small() for _ in range(20)], make_c_block(size), size))
+        make_c_block(size, block)
+        outbox.put((number, make_bytearray(size), [make_small() for _ in range(20)], block, size))
         # Small ones, which malloc hands on from thread to thread through its own caches.
-        outbox.put((number, None, [], make_c_block(24 + number % 500), 24 + number % 500))
+        make_c_block(24 + number % 500, block + 1)
+        outbox.put((number, None, [], block + 1, 24 + number % 500))
     outbox.put(None)
 
 
 def receive(inbox, kept):
     while (message := inbox.get()) is not None:
-        number, array, small, c_block, size = message
+        number, array, small, block, size = message
         if number % KEPT_EVERY == 0:
             kept.append(message)
         else:
-            libc.free(c_block)
+            libc.free(addresses[block])
 
 
-def work(outbox, inbox, kept, offset):
-    sender = threading.Thread(target=send, args=(outbox, offset), name="sender")
+def work(outbox, inbox, kept, offset, first_block):
+    sender = threading.Thread(target=send, args=(outbox, offset, first_block), name="sender")
     sender.start()
     receive(inbox, kept)
     sender.join()
@@ -72,8 +79,8 @@ def main():
     there, back = queue.Queue(maxsize=8), queue.Queue(maxsize=8)
     kept = [[], []]
     threads = [
-        threading.Thread(target=work, args=(there, back, kept[0], 0), name="first"),
-        threading.Thread(target=work, args=(back, there, kept[1], 7), name="second"),
+        threading.Thread(target=work, args=(there, back, kept[0], 0, 0), name="first"),
+        threading.Thread(target=work, args=(back, there, kept[1], 7, 2 * ROUNDS), name="second"),
     ]
     for thread in threads:
         thread.start()
@@ -85,8 +92,7 @@ def main():
     expected = {
         "make_bytearray": sum(sys.getsizeof(array) for _, array, _, _, _ in messages if array is not None),
         "make_small": sum(sys.getsizeof(one) for _, _, small, _, _ in messages for one in small),
-        # The block, and the number object that holds its address.
-        "make_c_block": sum(size + sys.getsizeof(address) for _, _, _, address, size in messages),
+        "make_c_block": sum(size for _, _, _, _, size in messages),
         "main": sys.getsizeof(ballast),
     }
     for maker, size_before in zip(makers, sizes_before):

@@ -11,9 +11,9 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde_json::Value;
 use support::{Folder, Peak, Running, for_each_python, line_of, list, number, python, run, testdata};
 
-/// A bytearray of this many bytes: a zero at its end and the object.
-fn bytearray(bytes: u64) -> u64 {
-    bytes + 1 + 56
+/// What `bytes(length)` takes: that many, a zero at its end, and the object.
+fn bytes_object(length: u64) -> u64 {
+    length + 1 + 32
 }
 
 fn start_killed(folder: &Folder, python: &Path) -> (Running, Pid) {
@@ -24,9 +24,9 @@ fn start_killed(folder: &Folder, python: &Path) -> (Running, Pid) {
 }
 
 fn assert_killed_is_found(peak: &Peak) {
-    assert_eq!(peak.bytes_of("killed.py", "make_first"), bytearray(100 << 20));
-    assert_eq!(peak.bytes_of("killed.py", "make_second"), bytearray(50 << 20));
-    assert!(peak.number("end_bytes") > bytearray(100 << 20) + bytearray(50 << 20), "it died holding both");
+    assert_eq!(peak.bytes_of("killed.py", "make_first"), bytes_object(100 << 20));
+    assert_eq!(peak.bytes_of("killed.py", "make_second"), bytes_object(50 << 20));
+    assert!(peak.number("end_bytes") > bytes_object(100 << 20) + bytes_object(50 << 20), "it died holding both");
 }
 
 #[test]
@@ -83,8 +83,8 @@ fn a_forked_child_and_a_subprocess_are_recorded() {
         assert_eq!(ended.stdout, "child 7\nsubprocess 20971520\n");
         assert!(ended.stderr.contains("3 processes"), "{ended:#?}");
         let peak = folder.peak();
-        assert_eq!(peak.bytes_of("forks.py", "in_parent"), bytearray(60 << 20), "{}", python.name);
-        assert_eq!(peak.bytes_of("forks.py", "in_child"), bytearray(50 << 20), "{}", python.name);
+        assert_eq!(peak.bytes_of("forks.py", "in_parent"), bytes_object(60 << 20), "{}", python.name);
+        assert_eq!(peak.bytes_of("forks.py", "in_child"), bytes_object(50 << 20), "{}", python.name);
         let live: Vec<u64> =
             list(peak.value(), "processes").iter().map(|process| number(process, "live_bytes")).collect();
         assert_eq!(live.iter().filter(|&&bytes| bytes >= 50 << 20).count(), 2, "both at one instant: {live:?}");
@@ -99,7 +99,7 @@ fn blocks_of_two_processes_that_are_held_at_one_instant_add_up() {
 import os, time
 there, back = os.pipe(), os.pipe()
 if os.fork() == 0:
-    held = bytearray(80_000_000)
+    held = bytes(80_000_000)
     os.write(there[1], b'+')
     os.read(back[0], 1)
     del held
@@ -107,7 +107,7 @@ if os.fork() == 0:
     os._exit(0)
 os.read(there[0], 1)
 time.sleep(0.1)
-held = bytearray(50_000_000)
+held = bytes(50_000_000)
 os.write(back[1], b'+')
 os.wait()
 ";
@@ -131,10 +131,10 @@ fn every_way_to_end_keeps_the_peak() {
         ("another program in its place", "import os, sys; os.execv('/bin/sh', ['sh', '-c', 'exit 5'])", 5),
     ] {
         let folder = Folder::new();
-        let program = format!("def hold():\n    return bytearray(70_000_000)\nheld = hold()\n{last_line}\n");
+        let program = format!("def hold():\n    return bytes(70_000_000)\nheld = hold()\n{last_line}\n");
         let ended = folder.record_code(&python(), &program);
         assert_eq!(ended.code(), code, "{name}: {ended:#?}");
-        assert_eq!(folder.peak().bytes_of("<string>", "hold"), bytearray(70_000_000), "{name}");
+        assert_eq!(folder.peak().bytes_of("<string>", "hold"), bytes_object(70_000_000), "{name}");
         assert_eq!(folder.names(), ["trace.fil"], "{name}");
     }
 }
@@ -152,7 +152,7 @@ def fork():
 thread = threading.Thread(target=fork)
 thread.start()
 thread.join()
-def hold(): return bytearray(70_000_000)
+def hold(): return bytes(70_000_000)
 def outlive_main_thread():
     held = hold()
     while open('/proc/self/stat').read().rpartition(')')[2].split()[0] != 'Z':
@@ -167,7 +167,7 @@ ctypes.CDLL(None).pthread_exit(None)
         let ended = folder.record_code(&python.path, code).success();
         assert_eq!(ended.stdout, "0\nended\n", "{}", python.name);
         let peak = folder.peak();
-        assert_eq!(peak.bytes_of("<string>", "hold"), bytearray(70_000_000), "{}", python.name);
+        assert_eq!(peak.bytes_of("<string>", "hold"), bytes_object(70_000_000), "{}", python.name);
         assert_eq!(peak.warnings(), Vec::<String>::new(), "{}", python.name);
     });
 }
@@ -178,15 +178,15 @@ fn a_python_that_becomes_another_python_is_recorded_twice() {
     let folder = Folder::new();
     let code = "
 import os, sys
-def first(): return bytearray(90_000_000)
+def first(): return bytes(90_000_000)
 held = first()
-code = 'def second(): return bytearray(30_000_000)\\nheld = second()'
+code = 'def second(): return bytes(30_000_000)\\nheld = second()'
 os.execv(sys.executable, [sys.executable, '-c', code])
 ";
     let ended = folder.record_code(&python(), code).success();
     assert!(ended.stderr.contains("2 processes"), "{ended:#?}");
     let peak = folder.peak();
-    assert_eq!(peak.bytes_of("<string>", "first"), bytearray(90_000_000));
+    assert_eq!(peak.bytes_of("<string>", "first"), bytes_object(90_000_000));
     assert_eq!(peak.bytes_of("<string>", "second"), 0, "the memory of the first was gone by then");
 }
 
@@ -198,20 +198,20 @@ fn what_threads_hold_is_counted_at_their_stacks() {
 import threading
 started, never = threading.Event(), threading.Event()
 held = [None]
-def ended(): held[0] = bytearray(41_000_000)
+def ended(): held[0] = bytes(41_000_000)
 def still_running():
-    block = bytearray(42_000_000)
+    block = bytes(42_000_000)
     started.set()
     never.wait()
 thread = threading.Thread(target=ended, name='short'); thread.start(); thread.join()
 threading.Thread(target=still_running, name='long', daemon=True).start()
 started.wait()
-ballast = bytearray(200_000_000)
+ballast = bytes(200_000_000)
 ";
     folder.record_code(&python(), code).success();
     let peak = folder.peak();
-    assert_eq!(peak.bytes_of("<string>", "ended"), bytearray(41_000_000));
-    assert_eq!(peak.bytes_of("<string>", "still_running"), bytearray(42_000_000));
+    assert_eq!(peak.bytes_of("<string>", "ended"), bytes_object(41_000_000));
+    assert_eq!(peak.bytes_of("<string>", "still_running"), bytes_object(42_000_000));
     let stacks = peak.stacks();
     let of_thread = stacks.iter().find(|(_, frames)| frames.iter().any(|frame| frame.0 == "ended")).expect("a stack");
     let functions: Vec<&str> = of_thread.1.iter().map(|frame| &*frame.0).collect();

@@ -124,6 +124,13 @@ impl Trace {
         self.since_start(end_ns.max(last_ns))
     }
 
+    /// How many processes there were. One that became another program by exec is still one, though each of its
+    /// programs has an entry of its own in [`Trace::processes`].
+    pub fn process_count(&self) -> usize {
+        let pids: BTreeSet<u32> = self.processes().iter().map(|process| process.pid).collect();
+        pids.len()
+    }
+
     /// The program images that ran, in the order of their starts.
     pub fn processes(&self) -> &[Process] {
         &self.processes

@@ -2,6 +2,8 @@
 
 # Each Python version whose call stacks fil reads, with its interpreter in a libpython and in itself.
 supported_versions=(3.9 3.10 3.11 3.12 3.13 3.14 3.15)
+# Those in which other projects' test suites are run with and without fil.
+compared=(3.11-shared 3.13-shared)
 # Pythons that must be recorded without call stacks, and say so.
 unsupported=(unsupported-unknown unsupported-free-threaded unsupported-debug)
 # What no machine is known to have by itself: it may be missing in CI too.

@@ -31,7 +31,7 @@ fn write_lines(path: &Path, trace: &Trace, peak: &Peak, screen: &Screen, out: &m
     field("Python", &pythons(trace))?;
     field("Ended", &end(trace))?;
     field("Duration", &duration(trace.duration_ns()))?;
-    field("Processes", &count(trace.processes().len() as u64))?;
+    field("Processes", &count(trace.process_count() as u64))?;
     field("Events", &count(trace.event_count()))?;
     let peak_line = format!("{} after {}", human_bytes(peak.peak_bytes), duration(peak.peak_time_ns));
     field("Peak", &screen.bold(&peak_line))?;

@@ -46,7 +46,7 @@ pub(crate) fn finish(file: &mut TraceFile, spools: &SpoolDirectory, job: &EndedJ
     let trace_bytes = file.path().metadata().map_err(|error| CliError::input(file.path(), &error))?.len();
     Ok(Finished {
         events: trace.event_count(),
-        processes: trace.processes().len(),
+        processes: trace.process_count(),
         trace_bytes,
         still_running: salvaged.still_running,
         notices,
