@@ -22,6 +22,7 @@ libc.free.argtypes, libc.free.restype = [ctypes.c_void_p], None
 
 # Of the blocks, by number of the block: so no line here holds a number object with an address.
 addresses = (ctypes.c_void_p * (4 * ROUNDS))()
+places = [ctypes.byref(addresses, 8 * block) for block in range(4 * ROUNDS)]
 
 
 class Small:
@@ -37,7 +38,7 @@ def make_small():
 
 
 def make_c_block(size, block):
-    assert libc.posix_memalign(ctypes.byref(addresses, 8 * block), 16, size) == 0
+    assert libc.posix_memalign(places[block], 16, size) == 0
 
 
 def send(outbox, offset, first_block):
@@ -73,7 +74,14 @@ def size_of_code(function):
     return sys.getsizeof(function.__code__)
 
 
+def fill_free_lists():
+    """Python keeps dead tuples to use them again, and the line that made one would go on holding it."""
+    tuples = [tuple([None] * n) for n in range(1, 20) for _ in range(20)]
+    del tuples
+
+
 def main():
+    fill_free_lists()
     makers = [make_bytearray, make_small, make_c_block]
     sizes_before = [size_of_code(maker) for maker in makers]
     there, back = queue.Queue(maxsize=8), queue.Queue(maxsize=8)
