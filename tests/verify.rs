@@ -10,10 +10,10 @@ mod support;
 use std::process::Command;
 
 use rustix::process::Signal;
-use support::{Ended, Folder, Python, for_each_python, run, testdata};
+use support::{Ended, Folder, Python, for_each_version, run, testdata};
 
 fn verify(program: &str) {
-    for_each_python(|python| verify_on(python, &format!("verify/{program}"), &[]));
+    for_each_version(|python| verify_on(python, &format!("verify/{program}"), &[]));
 }
 
 /// Runs a program with and without verification: it succeeds, prints the same, and its stacks were compared.
@@ -50,7 +50,7 @@ fn stacks_compared(warning: &str) -> Option<u64> {
 
 #[test]
 fn a_wrong_stack_ends_the_job() {
-    for_each_python(|python| {
+    for_each_version(|python| {
         let folder = Folder::new();
         let ended = record(&folder, python, "verify/threads_job.py", &[], "wrong");
         assert!(ended.stderr.contains("fil: the call stack differs from Python's own"), "{ended:#?}");
@@ -118,7 +118,7 @@ fn every_kind_of_stack() {
         &["tracing.py", "bdb"],
         &["tracing.py", "coverage"],
     ];
-    for_each_python(|python| {
+    for_each_version(|python| {
         for program in programs {
             verify_on(python, &format!("stacks/{}", program[0]), &program[1..]);
         }

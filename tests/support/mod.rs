@@ -16,4 +16,6 @@ pub(crate) use json::{ask_python, list, number, read_csv, text};
 pub(crate) use peak::{CallSite, Peak, Place};
 pub(crate) use process::{Ended, Running, run, run_with_input};
 pub(crate) use programs::{has_fortran, library, line_of, testdata};
-pub(crate) use pythons::{Python, Unsupported, for_each_python, python, pythons, unsupported_pythons};
+pub(crate) use pythons::{
+    Python, Unsupported, for_each_python, for_each_version, python, pythons, unsupported_pythons,
+};

@@ -87,14 +87,25 @@ pub(crate) fn unsupported_pythons() -> Vec<Unsupported> {
 /// Tests with each of [`pythons`], in parallel. All are tested, whichever fail, and the panic message of a
 /// thread of its name tells what failed with a Python. Loops like this are not to be nested.
 pub(crate) fn for_each_python(test: impl Fn(&Python) + Sync) {
-    let pythons = pythons();
+    for_each_of(&pythons(), test);
+}
+
+/// Like [`for_each_python`], with one Python of each version: for what takes minutes, and where the interpreter's
+/// place, in a libpython or in itself, plays no part.
+pub(crate) fn for_each_version(test: impl Fn(&Python) + Sync) {
+    let mut pythons = pythons();
+    pythons.dedup_by_key(|python| python.version());
+    for_each_of(&pythons, test);
+}
+
+fn for_each_of(pythons: &[Python], test: impl Fn(&Python) + Sync) {
     let test_in_turn = |python| {
         let _turn = Turn::wait();
         test(python);
     };
     let failed: Vec<&str> = thread::scope(|scope| {
         let mut running = Vec::new();
-        for python in &pythons {
+        for python in pythons {
             let thread = thread::Builder::new().name(format!("with {}", python.name));
             let thread = thread.spawn_scoped(scope, || test_in_turn(python)).expect("a thread can be started");
             running.push((python.name, thread));
