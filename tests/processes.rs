@@ -11,7 +11,7 @@ use std::path::Path;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, geteuid, pidfd_open};
 use serde_json::Value;
-use support::{Folder, Peak, for_each_python, list, python, run, testdata};
+use support::{Folder, Peak, for_each_python, for_each_version, list, python, run, testdata};
 
 const MIB: u64 = 1 << 20;
 
@@ -71,6 +71,32 @@ os.wait()
         }
         expected.sort_unstable();
         assert_eq!(lasts, expected, "{}", python.name);
+    });
+}
+
+/// Its workers are programs of their own, started by fork and exec, that get their tasks through pipes.
+#[test]
+fn workers_of_joblib_are_recorded() {
+    let code = "
+import sys
+from joblib import Parallel, delayed
+def block(size): return bytes(size)
+def hold(size):
+    block(1)
+    sys.held = getattr(sys, 'held', []) + [block(size)]
+    return size
+sizes = [10_000_000 + number for number in range(8)]
+assert Parallel(n_jobs=2, backend='loky')(delayed(hold)(size) for size in sizes) == sizes
+ballast = bytearray(200_000_000)
+";
+    let object = 32 + 1;
+    let expected: u64 = (10_000_000..10_000_008).map(|size| size + object).sum();
+    for_each_version(|python| {
+        let folder = Folder::new();
+        folder.record_code(&python.path, code).success();
+        let peak = folder.peak();
+        assert_eq!(peak.bytes_of("<string>", "block"), expected, "{}", python.name);
+        assert_eq!(peak.warnings(), Vec::<String>::new(), "{}", python.name);
     });
 }
 

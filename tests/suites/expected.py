@@ -8,6 +8,9 @@ _EXPECTED = {
     ("cpython", "POSIXProcessTestCase.test_pass_fds_redirected"): (
         "a child must have no descriptors but its own; each recorded process also has the trace open, as number 500"
     ),
+    ("cpython", "POSIXProcessTestCase.test_close_fds_when_max_fd_is_lowered"): (
+        "with a limit of 29 descriptors the recorder's own are the last below it, which the test takes for its own"
+    ),
 }
 
 
