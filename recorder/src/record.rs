@@ -1,6 +1,6 @@
 //! What hooks say, behind one safe call each. The guard shows that the caller is the outermost hook.
 
-use std::ffi::{CStr, c_void};
+use std::ffi::c_void;
 
 use format::{Domain, MappingKind, StackId};
 
@@ -85,9 +85,9 @@ pub(crate) fn thread_begins(guard: &Guard, name: &str) {
 
 /// The calling thread has named itself.
 #[cold]
-pub(crate) fn thread_named(guard: &Guard, name: &CStr) {
+pub(crate) fn thread_named(guard: &Guard) {
     guard.recording();
-    threads::rename(guard, &name.to_string_lossy());
+    threads::rename(guard, &threads::kernel_name());
 }
 
 /// The kernel maps and unmaps whole pages.

@@ -95,7 +95,7 @@ fn attach(given_name: Option<&str>) -> *mut ThreadRecorder {
         background::give_up("there are more threads than the spool has room for");
         return null_mut();
     };
-    let name = given_name.map_or_else(|| kernel_name(session), str::to_owned);
+    let name = given_name.map_or_else(|| own_name(session), str::to_owned);
     DefinitionLog::write(&Definition::ThreadStart { thread, kernel_id: kernel_id() as u32, name: &name });
     let inherited_stack = StackId(thread_words().inherited_stack.get() as u32);
     let recorder = Box::into_raw(ThreadRecorder::new(session, thread, name.into(), inherited_stack, slot));
@@ -177,14 +177,18 @@ fn finish_ended() {
     }
 }
 
-/// What the kernel calls the calling thread, if it was named.
-fn kernel_name(session: &Session) -> String {
+/// The name that the calling thread was given before it had a recorder, if any.
+fn own_name(session: &Session) -> String {
+    // Threads inherit the name of the one that starts them: the process's name is no thread's.
+    Some(kernel_name()).filter(|name| *name != session.process_name).unwrap_or_default()
+}
+
+/// What the kernel calls the calling thread.
+pub(crate) fn kernel_name() -> String {
     let mut name = [0u8; NAME_BYTES];
     // SAFETY: the kernel writes at most 16 bytes with a zero at the end.
     unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
-    let name = CStr::from_bytes_until_nul(&name).unwrap_or_default().to_string_lossy();
-    // Threads inherit the name of the one that starts them: the process's name is no thread's.
-    if *name == *session.process_name { String::new() } else { name.into_owned() }
+    CStr::from_bytes_until_nul(&name).unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn kernel_id() -> i32 {

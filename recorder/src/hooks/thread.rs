@@ -6,14 +6,11 @@
 #![allow(unsafe_code)]
 #![allow(unreachable_pub)] // the dynamic linker reaches them
 
-use std::ffi::{CStr, c_char, c_int, c_ulong, c_void};
+use std::ffi::{c_char, c_int, c_ulong, c_void};
 
 use crate::guard::Guard;
 use crate::thread_entry::{self, Start};
 use crate::{real, record};
-
-/// Longest thread name of the kernel with its zero byte.
-const KERNEL_NAME_BYTES: usize = 16;
 
 /// Starts a thread.
 ///
@@ -63,8 +60,7 @@ pub unsafe extern "C" fn pthread_setname_np(thread: libc::pthread_t, name: *cons
     let error = unsafe { real(thread, name) };
     // SAFETY: it takes nothing.
     if error == 0 && thread == unsafe { libc::pthread_self() } {
-        // SAFETY: the call succeeded, so it is a C string.
-        record_name(unsafe { CStr::from_ptr(name) });
+        record_name();
     }
     error
 }
@@ -86,19 +82,16 @@ pub unsafe extern "C" fn prctl(
     // SAFETY: the arguments go on as the job gave them.
     let result = unsafe { real(option, second, third, fourth, fifth) };
     if option == libc::PR_SET_NAME && result == 0 {
-        // The kernel took at most 15 bytes of what the job pointed to, which need not end behind them:
-        // it is asked what it has.
-        let mut name = [0u8; KERNEL_NAME_BYTES];
-        // SAFETY: the kernel writes 16 bytes with a zero at the end.
-        unsafe { real(libc::PR_GET_NAME, name.as_mut_ptr() as c_ulong, 0, 0, 0) };
-        record_name(CStr::from_bytes_until_nul(&name).unwrap_or_default());
+        record_name();
     }
     result
 }
 
-fn record_name(name: &CStr) {
+/// The kernel is asked what it made of the name: it took at most 15 bytes, which need not have ended
+/// with a zero.
+fn record_name() {
     if let Some(guard) = Guard::enter() {
-        record::thread_named(&guard, name);
+        record::thread_named(&guard);
     }
 }
 
