@@ -22,6 +22,8 @@ pub(crate) struct Definitions {
 #[derive(Default)]
 pub(crate) struct ProcessStart {
     pub(crate) command: Vec<String>,
+    pub(crate) pid_namespace: u64,
+    pub(crate) start_ticks: u64,
     pub(crate) forked_from: Option<ProcessKey>,
     pub(crate) inherited_codes: u32,
     pub(crate) inherited_stacks: u32,
@@ -83,6 +85,8 @@ impl Definitions {
             Definition::ProcessStart {
                 command,
                 parent_pid: _,
+                pid_namespace,
+                start_ticks,
                 forked_from,
                 inherited_codes,
                 inherited_stacks,
@@ -90,7 +94,15 @@ impl Definitions {
             } => {
                 let command = command.iter().map(|argument| String::from_utf8_lossy(argument).into_owned()).collect();
                 let python_version = python_version.map(str::to_owned);
-                self.start = ProcessStart { command, forked_from, inherited_codes, inherited_stacks, python_version };
+                self.start = ProcessStart {
+                    command,
+                    pid_namespace,
+                    start_ticks,
+                    forked_from,
+                    inherited_codes,
+                    inherited_stacks,
+                    python_version,
+                };
             }
             Definition::ThreadStart { thread, kernel_id, name } => {
                 self.threads.insert(thread, Thread { kernel_id, name: name.to_owned() });

@@ -83,7 +83,7 @@ fn folded_lines(peak: &Peak, trace: &Trace) -> Vec<String> {
     for stack in &peak.stacks {
         let mut frames = Vec::new();
         if several_processes {
-            frames.push(process_label(&peak.processes, stack.process));
+            frames.extend(peak.processes.get(stack.process_index).map(process_label));
         }
         for frame in stack.frames.frames() {
             frames.push(labels.entry(frame).or_insert_with(|| frame_label(frame, trace)).clone());
@@ -96,9 +96,8 @@ fn folded_lines(peak: &Peak, trace: &Trace) -> Vec<String> {
     lines
 }
 
-fn process_label(processes: &[ProcessMemory], pid: u32) -> String {
-    let command = processes.iter().find(|process| process.pid == pid).map(|process| process.command.join(" "));
-    label::sanitize(&format!("{} (pid {pid})", command.unwrap_or_default()))
+fn process_label(process: &ProcessMemory) -> String {
+    label::sanitize(&format!("{} (pid {})", process.command.join(" "), process.pid))
 }
 
 /// `function (file:line): source`.

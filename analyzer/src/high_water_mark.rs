@@ -19,6 +19,8 @@ pub(crate) struct HighWaterMark {
     pub(crate) peak_bytes: u64,
     /// When they were reached, nanoseconds of the monotonic clock.
     pub(crate) peak_ns: u64,
+    /// Live bytes when the job ended.
+    pub(crate) end_bytes: u64,
     /// Number of the last maximum.
     epoch: u64,
 }
@@ -44,11 +46,6 @@ impl HighWaterMark {
         let mark = &self.sites[site.index()];
         if mark.epoch == self.epoch { mark.saved } else { mark.live }
     }
-
-    /// Live bytes now: after the replay, at the end of the job.
-    pub(crate) fn live_bytes(&self) -> u64 {
-        self.live_bytes
-    }
 }
 
 impl Observer for HighWaterMark {
@@ -56,6 +53,10 @@ impl Observer for HighWaterMark {
         let (live, saved) = (SiteMemory::default(), SiteMemory::default());
         // Saved for the epoch in force: it held nothing at that maximum.
         self.sites.push(SiteMark { live, saved, epoch: self.epoch, counts: site.category.counts() });
+    }
+
+    fn job_ends(&mut self) {
+        self.end_bytes = self.live_bytes;
     }
 
     #[inline]

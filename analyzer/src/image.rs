@@ -16,6 +16,15 @@ impl ImageIndex {
     }
 }
 
+/// A process as the kernel tells it from all others, whatever programs it runs: process ids are used again,
+/// and each namespace has its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct KernelProcess {
+    pid: u32,
+    pid_namespace: u64,
+    start_ticks: u64,
+}
+
 /// Everything the trace holds of one process image.
 pub(crate) struct Image {
     pub(crate) key: ProcessKey,
@@ -28,8 +37,11 @@ pub(crate) struct Image {
     /// Last recorded instant, nanoseconds of the monotonic clock.
     pub(crate) last_ns: u64,
     /// First instant at which its memory no longer counts, nanoseconds of the monotonic clock.
-    /// `None` for the image whose memory counts until the job ends.
-    pub(crate) departure_ns: Option<u64>,
+    pub(crate) departure_ns: u64,
+    /// First instant at which its process was found to be gone, nanoseconds of the monotonic clock.
+    pub(crate) gone_ns: u64,
+    /// Whether it is the last program of the job's own process: with it the job ends.
+    pub(crate) ends_job: bool,
     /// Definition chunks that could not be decompressed.
     pub(crate) unreadable_chunks: u64,
 }
@@ -60,7 +72,9 @@ impl Image {
         let headers = || threads.iter().flat_map(|thread| &thread.chunks).map(|place| place.header);
         let key = order.key();
         let last_sample_ns = definitions.resident_samples.last().map_or(0, |sample| sample.time_ns);
-        let last_ns = headers().map(|header| header.last_ns.max(header.first_ns)).max().unwrap_or(0);
+        let definition_headers = chunks.definitions.chunks().map(|place| place.header);
+        let all_headers = headers().chain(definition_headers);
+        let last_ns = all_headers.map(|header| header.last_ns.max(header.first_ns)).max().unwrap_or(0);
         Image {
             key,
             forked_from: None,
@@ -68,9 +82,17 @@ impl Image {
             last_ns: last_ns.max(last_sample_ns).max(key.start_ns),
             definitions,
             threads,
-            departure_ns: None,
+            departure_ns: u64::MAX,
+            gone_ns: u64::MAX,
+            ends_job: false,
             unreadable_chunks,
         }
+    }
+
+    /// The process that it runs in.
+    pub(crate) fn process(&self) -> KernelProcess {
+        let start = &self.definitions.start;
+        KernelProcess { pid: self.key.pid, pid_namespace: start.pid_namespace, start_ticks: start.start_ticks }
     }
 
     /// Events of all its threads, as the chunk headers say.
@@ -88,6 +110,12 @@ impl Image {
         }
     }
 
+    /// Whether it is known that not all was recorded.
+    pub(crate) fn is_partial(&self) -> bool {
+        let lost = [NoticeKind::RecordingStopped, NoticeKind::NotAllRecorded];
+        self.definitions.notices.iter().any(|notice| lost.contains(&notice.kind))
+    }
+
     /// Its notices as sentences.
     pub(crate) fn notices(&self) -> Vec<String> {
         let notices = &self.definitions.notices;
@@ -96,6 +124,7 @@ impl Image {
             NoticeKind::NoStacks => format!("recorded without Python call stacks: {text}"),
             NoticeKind::RecordingStopped => format!("recording stopped before the process ended: {text}"),
             NoticeKind::StacksVerified => format!("recorded slowly, for a test: {text}"),
+            NoticeKind::NotAllRecorded => format!("not all is recorded: {text}"),
         };
         let is_outdated = |at: usize| notices[at].kind == NoticeKind::StacksVerified && last_verified != Some(at);
         let kept = (0..notices.len()).filter(|&at| !is_outdated(at));
@@ -105,16 +134,16 @@ impl Image {
 
 /// Tells the images of each other: who is a copy of whom, and when the memory of each stops to count.
 ///
-/// The rule: memory of an image counts from its start to its last recorded instant (the last time
-/// stamp or sample of resident memory). An image that another one replaces in the same process (exec)
-/// counts until that one starts, if it is the job's own process, the one that started first. The
-/// last image of the job's own process counts until the end: what it holds then is `end_bytes`.
-pub(crate) fn relate(images: &mut [Image]) {
-    let main_pid = images.first().map(|image| image.key.pid);
+/// The rule: memory of an image counts from its start to its last recorded instant (the last time stamp, sample
+/// of resident memory, or sign of life). An image that another one replaces in the same process (exec) counts
+/// until that one starts, if it is the job's own process, the one that started first. `end_ns` is when `fil
+/// record` found that one gone: to take memory apart, which is done by then, can take a while.
+pub(crate) fn relate(images: &mut [Image], end_ns: Option<u64>) {
+    let job = images.first().map(Image::process);
     let mut earlier = hashbrown::HashMap::new();
-    let mut last_of_pid = hashbrown::HashMap::new();
+    let mut last_of_process = hashbrown::HashMap::new();
     for at in 0..images.len() {
-        let key = images[at].key;
+        let (key, process) = (images[at].key, images[at].process());
         let forked_from = images[at].definitions.start.forked_from;
         images[at].forked_from = forked_from.and_then(|parent| earlier.get(&parent).copied());
         if let Some(parent) = images[at].forked_from
@@ -124,12 +153,19 @@ pub(crate) fn relate(images: &mut [Image]) {
             images[at].definitions.start.command = images[parent.index()].definitions.start.command.clone();
         }
         earlier.insert(key, ImageIndex(at as u32));
-        if let Some(replaced) = last_of_pid.insert(key.pid, at) {
-            let departure_ns = images[replaced].departure_ns.unwrap_or(u64::MAX);
-            images[replaced].departure_ns = Some(departure_ns.min(key.start_ns));
+        if let Some(replaced) = last_of_process.insert(process, at) {
+            images[replaced].departure_ns = images[replaced].departure_ns.min(key.start_ns);
         }
-        if Some(key.pid) != main_pid {
-            images[at].departure_ns = Some(images[at].last_ns.saturating_add(1));
+        if Some(process) != job {
+            images[at].departure_ns = images[at].last_ns.saturating_add(1);
         }
+    }
+    if let Some(&last) = job.and_then(|job| last_of_process.get(&job)) {
+        images[last].ends_job = true;
+        images[last].departure_ns = images[last].last_ns.saturating_add(1);
+    }
+    for image in images {
+        let found_ns = end_ns.filter(|_| image.ends_job).unwrap_or(0).saturating_add(1);
+        image.gone_ns = image.departure_ns.max(found_ns);
     }
 }

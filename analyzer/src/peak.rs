@@ -13,7 +13,7 @@ use crate::call_site::{CallSiteName, CallSiteNames};
 use crate::call_stack::{CallStack, NodeId};
 use crate::error::AnalyzerError;
 use crate::high_water_mark::{HighWaterMark, SiteMemory};
-use crate::image::{Image, ImageIndex};
+use crate::image::ImageIndex;
 use crate::replay::replay;
 use crate::site::{Category, Site, SiteId};
 use crate::soundness::unreadable_events;
@@ -110,6 +110,9 @@ pub struct StackMemory {
     pub frames: CallStack,
     /// Process id.
     pub process: u32,
+    /// Which of [`Peak::processes`] that is: several may have had this id.
+    #[serde(skip)]
+    pub process_index: usize,
     /// The thread's name.
     pub thread: String,
     /// Live bytes.
@@ -123,7 +126,8 @@ pub fn peak(trace: &Trace) -> Result<Peak, AnalyzerError> {
     let mut mark = HighWaterMark::default();
     let replayed = replay(trace, &mut mark);
     let held = HeldAtPeak::new(&mark, &replayed.sites);
-    let (call_sites, stacks) = held.by_call(trace);
+    let (processes, position) = held.by_process(trace);
+    let (call_sites, stacks) = held.by_call(trace, &position);
     let losses = unreadable_events(replayed.unreadable_chunks);
     Ok(Peak {
         schema: "fil.peak/1",
@@ -131,14 +135,14 @@ pub fn peak(trace: &Trace) -> Result<Peak, AnalyzerError> {
         command: trace.command(),
         peak_bytes: mark.peak_bytes,
         peak_time_ns: trace.since_start(mark.peak_ns),
-        end_bytes: mark.live_bytes(),
+        end_bytes: mark.end_bytes,
         event_count: trace.event_count(),
         complete: trace.complete() && losses.is_none(),
         warnings: trace.warnings().iter().cloned().chain(losses).collect(),
         categories: held.by_category(),
         shared_mmap_bytes: held.in_category(Category::SharedMapping),
         apart: held.apart,
-        processes: held.by_process(trace),
+        processes,
         call_sites,
         stacks,
     })
@@ -177,23 +181,32 @@ impl HeldAtPeak {
         }
     }
 
-    fn by_process(&self, trace: &Trace) -> Vec<ProcessMemory> {
-        let process = |image: &Image| ProcessMemory {
-            pid: image.key.pid,
-            command: image.definitions.start.command.clone(),
-            live_bytes: 0,
-        };
-        let mut processes: Vec<ProcessMemory> = trace.images().iter().map(process).collect();
+    /// What each process holds, the largest first, and the position of each image in that order.
+    fn by_process(&self, trace: &Trace) -> (Vec<ProcessMemory>, Vec<usize>) {
+        let mut live_bytes = vec![0u64; trace.images().len()];
         for (site, memory) in &self.sites {
-            let sum = &mut processes[site.image.index()].live_bytes;
+            let sum = &mut live_bytes[site.image.index()];
             *sum = sum.wrapping_add(memory.bytes);
         }
+        let mut order: Vec<usize> = (0..live_bytes.len()).collect();
         // Stable: between equal sizes the order of starts decides.
-        processes.sort_by_key(|process| Reverse(process.live_bytes));
-        processes
+        order.sort_by_key(|&image| Reverse(live_bytes[image]));
+        let mut position = vec![0; order.len()];
+        for (at, &image) in order.iter().enumerate() {
+            position[image] = at;
+        }
+        let process = |at: usize| {
+            let image = &trace.images()[at];
+            ProcessMemory {
+                pid: image.key.pid,
+                command: image.definitions.start.command.clone(),
+                live_bytes: live_bytes[at],
+            }
+        };
+        (order.into_iter().map(process).collect(), position)
     }
 
-    fn by_call(&self, trace: &Trace) -> (Vec<CallSite>, Vec<StackMemory>) {
+    fn by_call(&self, trace: &Trace, position: &[usize]) -> (Vec<CallSite>, Vec<StackMemory>) {
         let mut resolver = StackResolver::new(trace.images());
         let mut names = CallSiteNames::default();
         let mut call_sites: Vec<SiteMemory> = Vec::new();
@@ -209,6 +222,7 @@ impl HeldAtPeak {
         let stack = |((image, thread, node), memory): ((ImageIndex, _, NodeId), SiteMemory)| StackMemory {
             frames: CallStack::new(Arc::clone(&tree), node),
             process: trace.images()[image.index()].key.pid,
+            process_index: position[image.index()],
             thread: trace.images()[image.index()].thread_name(thread),
             live_bytes: memory.bytes,
             live_blocks: memory.blocks,

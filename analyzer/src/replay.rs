@@ -18,6 +18,8 @@ pub(crate) trait Observer {
     /// Live bytes and blocks of a site change; `ns` is nanoseconds of the monotonic clock and never
     /// goes back.
     fn change(&mut self, site: SiteId, bytes: i64, blocks: i64, ns: u64);
+    /// The job has ended: what is live now, its process held in the end. Other processes may go on.
+    fn job_ends(&mut self) {}
 }
 
 /// What a replay leaves behind.
@@ -32,7 +34,7 @@ pub(crate) struct Replayed {
 pub(crate) fn replay(trace: &Trace, observer: &mut (impl Observer + Send)) -> Replayed {
     let mut replay = Replay::new(trace.images(), observer);
     let unreadable_chunks = replay_in_order(trace, &mut replay);
-    replay.depart_until(u64::MAX);
+    replay.end();
     Replayed { sites: replay.ledger.sites, unreadable_chunks }
 }
 
@@ -41,6 +43,7 @@ struct Replay<'a, O> {
     /// Images whose memory stops to count, the next one last.
     departures: Vec<Departure>,
     departed: Vec<bool>,
+    job_ended: bool,
     ledger: SiteLedger<'a, O>,
 }
 
@@ -48,18 +51,23 @@ struct Replay<'a, O> {
 struct Departure {
     ns: u64,
     image: ImageIndex,
+    ends_job: bool,
 }
 
 impl<'a, O: Observer> Replay<'a, O> {
     fn new(images: &[Image], observer: &'a mut O) -> Replay<'a, O> {
         let indexes = || (0..images.len()).map(|at| ImageIndex(at as u32));
-        let departure = |image: ImageIndex| images[image.index()].departure_ns.map(|ns| Departure { ns, image });
-        let mut departures: Vec<Departure> = indexes().filter_map(departure).collect();
+        let departure = |image: ImageIndex| {
+            let Image { departure_ns, ends_job, .. } = images[image.index()];
+            Departure { ns: departure_ns, image, ends_job }
+        };
+        let mut departures: Vec<Departure> = indexes().map(departure).collect();
         departures.sort_by_key(|departure| std::cmp::Reverse((departure.ns, departure.image)));
         Replay {
             processes: indexes().map(LiveMemory::new).collect(),
             departures,
             departed: vec![false; images.len()],
+            job_ended: false,
             ledger: SiteLedger { sites: Vec::new(), clock_ns: 0, observer },
         }
     }
@@ -67,9 +75,28 @@ impl<'a, O: Observer> Replay<'a, O> {
     /// Drops the memory of all images that are gone at this instant.
     fn depart_until(&mut self, ns: u64) {
         while let Some(departure) = self.departures.pop_if(|departure| departure.ns <= ns) {
+            if departure.ends_job {
+                self.end_job();
+            }
             self.ledger.clock_ns = departure.ns.max(self.ledger.clock_ns);
             self.departed[departure.image.index()] = true;
             self.processes[departure.image.index()].clear(&mut self.ledger);
+        }
+    }
+
+    /// All events are replayed. Unless others went on, the job ends here with what it holds.
+    fn end(&mut self) {
+        let job = self.departures.iter().find(|departure| departure.ends_job).copied();
+        if let Some(job) = job {
+            self.depart_until(job.ns.saturating_sub(1));
+        }
+        self.end_job();
+    }
+
+    fn end_job(&mut self) {
+        if !self.job_ended {
+            self.job_ended = true;
+            self.ledger.observer.job_ends();
         }
     }
 }

@@ -13,7 +13,7 @@ pub(crate) fn resident_bytes_at(images: &[Image], ns: u64) -> Option<u64> {
     };
     let sampled = images.iter().filter_map(|image| Some((image, samples(image)?)));
     sampled.fold(None, |sum, (image, sample)| {
-        let runs = image.departure_ns.is_none_or(|departure_ns| ns < departure_ns);
+        let runs = ns < image.gone_ns;
         Some(sum.unwrap_or(0u64).saturating_add(if runs { sample.bytes } else { 0 }))
     })
 }

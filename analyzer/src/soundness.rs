@@ -13,7 +13,7 @@ use crate::sources::Sources;
 
 /// Whether all that was recorded is there, and what a reader must know.
 pub(crate) struct Soundness {
-    /// The recording ended in order and nothing is damaged or lost.
+    /// The recording ended in order, of every process, and nothing is damaged or lost.
     pub(crate) complete: bool,
     /// Bytes of the trace are damaged or missing.
     pub(crate) damaged: bool,
@@ -38,7 +38,7 @@ impl Soundness {
         losses.extend(end.and_then(|end| lost_events(images, end)));
         let damaged = !losses.is_empty();
         losses.extend(end.is_none().then(|| NO_END.to_owned()));
-        let complete = losses.is_empty();
+        let complete = losses.is_empty() && !images.iter().any(Image::is_partial);
         let mut warnings = losses;
         if images.is_empty() && !damaged {
             warnings.push(NOTHING_RECORDED.to_owned());

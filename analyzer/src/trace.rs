@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use crate::catalogue::Catalogue;
 use crate::chunk_index::{ChunkIndex, ChunkPlace};
 use crate::error::AnalyzerError;
-use crate::image::{self, Image};
+use crate::image::{self, Image, KernelProcess};
 use crate::soundness::Soundness;
 use crate::sources::Sources;
 
@@ -67,9 +67,9 @@ impl Trace {
         let catalogue = Catalogue::new(&index.chunks);
         let mut images: Vec<Image> =
             catalogue.images.par_iter().map(|(&order, chunks)| Image::read(&bytes, order, chunks)).collect();
-        image::relate(&mut images);
-        let sources = Sources::read(&bytes, &catalogue.sources);
         let recording_end = catalogue.ends.iter().rev().find_map(|place| read_end(&bytes, place));
+        image::relate(&mut images, recording_end.as_ref().map(|end| end.end_ns));
+        let sources = Sources::read(&bytes, &catalogue.sources);
         let soundness = Soundness::judge(&index, &catalogue, &images, &sources, recording_end.as_ref());
         let processes = images.iter().map(|image| Process::of_image(image, header.monotonic_start_ns)).collect();
         Ok(Trace { name, bytes, header, images, processes, sources, recording_end, soundness })
@@ -95,7 +95,7 @@ impl Trace {
         self.recording_end.as_ref()
     }
 
-    /// Whether the recording ended in order and nothing is damaged or lost.
+    /// Whether the recording ended in order, of every process, and nothing is damaged or lost.
     pub fn complete(&self) -> bool {
         self.soundness.complete
     }
@@ -127,8 +127,8 @@ impl Trace {
     /// How many processes there were. One that became another program by exec is still one, though each of its
     /// programs has an entry of its own in [`Trace::processes`].
     pub fn process_count(&self) -> usize {
-        let pids: BTreeSet<u32> = self.processes().iter().map(|process| process.pid).collect();
-        pids.len()
+        let processes: BTreeSet<KernelProcess> = self.images.iter().map(Image::process).collect();
+        processes.len()
     }
 
     /// The program images that ran, in the order of their starts.

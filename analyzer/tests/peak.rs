@@ -282,6 +282,47 @@ fn exec_drops_what_the_older_image_held() {
     assert_eq!((peak.peak_bytes, peak.end_bytes), (100, 90));
 }
 
+/// The last thing that is known of the job is at 300; its child went on.
+#[test]
+fn the_job_counts_until_it_ends_and_no_longer() {
+    let peak = peak_of(
+        "time 100
+         alloc 1000 100
+         process 11 start=150 command=child fork=10
+         alloc 2000 20
+         in 10
+         time 300
+         in 11
+         time 400
+         alloc 3000 70
+         end at=500",
+    );
+    assert_eq!((peak.peak_bytes, peak.end_bytes), (120, 120));
+}
+
+/// Another namespace has a process 10 too, and the kernel gives an id to the next one when a process is gone.
+#[test]
+fn processes_that_share_an_id_only_are_different_ones() {
+    let trace = open(
+        "process 9
+         alloc 1000 100
+         process 10 start=150 namespace=1 ticks=7
+         alloc 1000 90
+         time 350
+         process 10 start=160 namespace=2 ticks=7
+         time 300
+         alloc 1000 80
+         process 10 start=400 namespace=1 ticks=8
+         time 500
+         alloc 1000 70
+         in 9
+         time 600
+         end",
+    );
+    assert_eq!(trace.process_count(), 4);
+    assert_eq!(peak(&trace).unwrap().peak_bytes, 270, "of the first three at 300");
+}
+
 #[test]
 fn a_trace_in_which_nothing_was_recorded_says_so() {
     let peak = peak(&open("end")).unwrap();

@@ -32,10 +32,10 @@ pub(crate) enum CliError {
     #[error("{} is being recorded by another fil right now; name another file with -o", .0.display())]
     TraceInUse(PathBuf),
     #[error(
-        "no folder to put the recorder library in; set TMPDIR to one that you can write to, where programs may \
-             be run, and whose path has no space, colon or dollar sign"
+        "no folder to put the recorder library in{}; set TMPDIR to one that you can write to, where programs may \
+             be run, and whose path has no space, colon or dollar sign", tried(.0)
     )]
-    NoPlaceForLibrary,
+    NoPlaceForLibrary(Option<(PathBuf, io::Error)>),
     #[error("cannot prepare for the job: {}", reason(.0))]
     Preparation(io::Error),
     #[error("cannot wait for the job: {}; the trace is there, without its end", reason(.0))]
@@ -46,6 +46,10 @@ pub(crate) enum CliError {
     Format(#[from] format::FormatError),
     #[error("cannot write the answer: {}", reason(.0))]
     Answer(#[from] io::Error),
+}
+
+fn tried(last: &Option<(PathBuf, io::Error)>) -> String {
+    last.as_ref().map_or_else(String::new, |(folder, error)| format!(" ({}: {})", folder.display(), reason(error)))
 }
 
 impl CliError {
@@ -103,7 +107,7 @@ mod tests {
     fn exit_codes_are_those_of_shells() {
         assert_eq!(CliError::CommandNotFound("x".into()).tell(), 127);
         assert_eq!(CliError::CommandNotExecutable { command: "x".into(), reason: "no".into() }.tell(), 126);
-        assert_eq!(CliError::NoPlaceForLibrary.tell(), 2);
+        assert_eq!(CliError::NoPlaceForLibrary(None).tell(), 2);
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub enum NoticeKind {
     RecordingStopped,
     /// Call stacks were compared with Python's own; the text says how many. The last one counts.
     StacksVerified,
+    /// Some of what the process did is not recorded; the text says what.
+    NotAllRecorded,
 }
 
 /// One fact about a process.
@@ -43,6 +45,10 @@ pub enum Definition<'a> {
         command: Vec<&'a [u8]>,
         /// Its parent's process id.
         parent_pid: u32,
+        /// Inode number of its namespace of process ids, in which its ids are unique; 0 if that is not known.
+        pid_namespace: u64,
+        /// Its start in clock ticks since boot, which exec(2) does not change; 0 if that is not known.
+        start_ticks: u64,
         /// For a fork: the process it is a copy of, whose code objects and stacks it knows too.
         forked_from: Option<ProcessKey>,
         /// Ids of code objects below this are the parent's.

@@ -13,6 +13,8 @@
 //! | 12 | 4 | process id |
 //! | 16 | 8 | start of the recording in that process, ns |
 //! | 24 | 8 | start of the process in clock ticks since boot (`/proc/PID/stat`, field 22) |
+//! | 32 | 8 | last instant at which the process is known to have lived, ns |
+//! | 40 | 4 | forked children that could not be recorded, nor say so themselves |
 //!
 //! Then slots of [`SLOT_BYTES`]:
 //!
@@ -49,6 +51,13 @@ pub const SLOT_BYTES: usize = 64 << 10;
 pub const SLOT_HEADER_BYTES: usize = 64;
 /// What fits into a slot.
 pub const SLOT_CAPACITY: usize = SLOT_BYTES - SLOT_HEADER_BYTES;
+
+/// Offset in the file header of the last instant at which the process is known to have lived.
+pub const SPOOL_ALIVE_NS: usize = 32;
+
+/// Offset in the file header of the number of forked children that could not say themselves that they are not
+/// recorded.
+pub const SPOOL_SILENT_CHILDREN: usize = 40;
 
 /// Offset of a slot's state.
 pub const SLOT_STATE: usize = 0;
@@ -114,16 +123,22 @@ pub fn slot_offset(index: usize) -> usize {
 }
 
 /// What a spool file holds that is not known to be in the trace: header and content of each chunk
-/// to append, the definitions first.
+/// to append, the definitions first. These end when the process was last known to live.
 pub fn salvage(bytes: &[u8]) -> Result<Vec<(ChunkHeader, &[u8])>, FormatError> {
     let process = SpoolHeader::decode(bytes)?.process;
+    let alive_ns = bytes.get(SPOOL_ALIVE_NS..SPOOL_ALIVE_NS + 8).map_or(0, |bytes| u64_at(bytes, 0));
     let slots = bytes.get(SPOOL_HEADER_BYTES..).unwrap_or_default().chunks_exact(SLOT_BYTES);
-    let mut chunks: Vec<_> = slots.filter_map(|slot| salvage_slot(process, slot)).collect();
+    let mut chunks: Vec<_> = slots.filter_map(|slot| salvage_slot(process, alive_ns, slot)).collect();
     chunks.sort_by_key(|(header, _)| (header.kind != ChunkKind::Definitions, header.thread, header.chunk_number));
     Ok(chunks)
 }
 
-fn salvage_slot(process: ProcessKey, slot: &[u8]) -> Option<(ChunkHeader, &[u8])> {
+/// How many children of the process are missing from the trace without a word of their own.
+pub fn silent_children(bytes: &[u8]) -> u32 {
+    bytes.get(SPOOL_SILENT_CHILDREN..SPOOL_SILENT_CHILDREN + 4).map_or(0, |bytes| u32_at(bytes, 0))
+}
+
+fn salvage_slot(process: ProcessKey, alive_ns: u64, slot: &[u8]) -> Option<(ChunkHeader, &[u8])> {
     let length = u32_at(slot, SLOT_LENGTH) as usize;
     if u32_at(slot, SLOT_STATE) != SLOT_IN_USE || length == 0 || length > SLOT_CAPACITY {
         return None;
@@ -141,7 +156,9 @@ fn salvage_slot(process: ProcessKey, slot: &[u8]) -> Option<(ChunkHeader, &[u8])
         first_ns: u64_at(slot, SLOT_FIRST_NS),
         last_ns: u64_at(slot, SLOT_FIRST_NS),
     };
-    if header.kind == ChunkKind::Events {
+    if header.kind == ChunkKind::Definitions {
+        header.last_ns = header.last_ns.max(alive_ns);
+    } else if header.kind == ChunkKind::Events {
         let mut events = EventDecoder::new(raw, header.first_ns, header.first_turn);
         while let Some(Ok(event)) = events.next() {
             header.event_count += u32::from(!event.is_mark());

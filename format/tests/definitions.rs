@@ -34,6 +34,8 @@ impl Owned {
             0 => Definition::ProcessStart {
                 command: self.bytes.iter().map(Vec::as_slice).collect(),
                 parent_pid: a,
+                pid_namespace: first,
+                start_ticks: second,
                 forked_from: self.some.then_some(ProcessKey { pid: b, start_ns: first }),
                 inherited_codes: c,
                 inherited_stacks: d,

@@ -6,8 +6,8 @@ mod support;
 
 use format::spool::{
     SLOT_BYTES, SLOT_CAPACITY, SLOT_CHUNK_NUMBER, SLOT_FIRST_NS, SLOT_FIRST_TURN, SLOT_FREE, SLOT_HEADER_BYTES,
-    SLOT_IN_USE, SLOT_KIND, SLOT_LENGTH, SLOT_STATE, SLOT_THREAD, SPOOL_HEADER_BYTES, SpoolHeader, salvage,
-    slot_offset,
+    SLOT_IN_USE, SLOT_KIND, SLOT_LENGTH, SLOT_STATE, SLOT_THREAD, SPOOL_ALIVE_NS, SPOOL_HEADER_BYTES,
+    SPOOL_SILENT_CHILDREN, SpoolHeader, salvage, silent_children, slot_offset,
 };
 use format::{ChunkKind, ChunkWriter, Domain, Event, EventDecoder, EventEncoder, FormatError, StackId, ThreadNumber};
 use proptest::prelude::*;
@@ -135,6 +135,19 @@ fn what_is_in_use_is_salvaged_and_becomes_a_chunk_that_reads_back() {
             .expect("decodes");
         assert_eq!(decoded, events);
     }
+}
+
+#[test]
+fn the_file_header_tells_of_the_end_and_of_children() {
+    let definitions = encode_definitions(&every_definition());
+    let mut spool = spool(&[Slot::definitions(3, definitions), Slot::events(1, 0, some_events().1)]);
+    assert_eq!(silent_children(&spool), 0);
+    spool[SPOOL_ALIVE_NS..SPOOL_ALIVE_NS + 8].copy_from_slice(&9_000_000u64.to_le_bytes());
+    spool[SPOOL_SILENT_CHILDREN..SPOOL_SILENT_CHILDREN + 4].copy_from_slice(&2u32.to_le_bytes());
+    let ends: Vec<u64> = salvage(&spool).expect("a spool").iter().map(|(header, _)| header.last_ns).collect();
+    assert_eq!(ends, [9_000_000, 7_000], "of the definitions, and of the events");
+    assert_eq!(silent_children(&spool), 2);
+    assert_eq!(silent_children(&spool[..40]), 0);
 }
 
 #[test]

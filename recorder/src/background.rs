@@ -3,7 +3,7 @@
 //!
 //! It starts with the first event of a thread, with all signals blocked, and its own allocations are
 //! never recorded. fork stops it first, so that the child finds nothing half-done, and the parent
-//! starts it again. Nothing stops it at exit: what it had not appended is in the spool. But a process
+//! starts it again; so does what only a process of one thread can do. Nothing stops it at exit: what it had not appended is in the spool. But a process
 //! whose first thread has ended ends with its last thread, so this one ends the process when it is
 //! alone.
 //!
@@ -42,7 +42,7 @@ const RESIDENT_MEMORY_INTERVAL: Duration = Duration::from_millis(20);
 /// zstd's work memory is on the heap; the thread itself needs little.
 const STACK_BYTES: usize = 256 << 10;
 
-/// The thread, if it runs. Held while the process forks, so that no one starts it meanwhile.
+/// The thread, if it runs. Held while it must not run, so that no one starts it meanwhile.
 static THREAD: Lock<Option<libc::pthread_t>> = Lock::new(None);
 /// Whether there is one: to be asked without the lock.
 static RUNS: AtomicBool = AtomicBool::new(false);
@@ -87,9 +87,9 @@ fn start(session: &'static Session) -> Option<libc::pthread_t> {
     (created == 0).then_some(thread)
 }
 
-/// Stops the thread and waits for it, for the prepare step of fork; nobody can start it again before
-/// [`let_go_after_fork`]. Says whether it ran.
-pub(crate) fn hold_for_fork(session: &Session) -> bool {
+/// Stops the thread and waits for it, for what a process with more threads cannot do; nobody can start it again
+/// before [`let_go`]. Says whether it ran.
+pub(crate) fn hold(session: &Session) -> bool {
     let _cancellation = CancellationHeldOff::new();
     let mut held = THREAD.lock();
     let thread = held.take();
@@ -115,8 +115,8 @@ fn wait_until_not_counted() {
     }
 }
 
-/// Ends [`hold_for_fork`].
-pub(crate) fn let_go_after_fork() {
+/// Ends [`hold`].
+pub(crate) fn let_go() {
     THREAD.let_go();
 }
 
@@ -155,6 +155,7 @@ fn work(session: &Session, trace: &mut TraceFile, chunk_writer: &mut ChunkWriter
         }
         Turn::tick();
         let now = now_ns();
+        session.spool.note_alive(now);
         if u128::from(now - last_look_ns) >= RESIDENT_MEMORY_INTERVAL.as_nanos() {
             last_look_ns = now;
             look_at_resident_memory(now);
@@ -186,7 +187,9 @@ pub(crate) fn append_queued(session: &Session) -> Result<(), String> {
     while let Some(full) = session.next_full() {
         append(session, &mut session.trace.lock(), &mut chunk_writer, full)?;
     }
-    look_at_resident_memory(now_ns());
+    let now = now_ns();
+    session.spool.note_alive(now);
+    look_at_resident_memory(now);
     Ok(())
 }
 
@@ -218,6 +221,22 @@ pub(crate) fn give_up(reason: &str) {
     if guard::is_on() {
         guard::switch_off();
         DefinitionLog::write(&Definition::Notice { kind: NoticeKind::RecordingStopped, text: reason });
+    }
+}
+
+/// The same for a thread that may hold the lock of the definitions in a frame that is no more: then the reason
+/// stays unsaid.
+pub(crate) fn give_up_without_waiting(reason: &str) {
+    const ATTEMPTS: usize = 1000;
+    if guard::is_on() {
+        guard::switch_off();
+        let notice = Definition::Notice { kind: NoticeKind::RecordingStopped, text: reason };
+        for _ in 0..ATTEMPTS {
+            if DefinitionLog::write_without_waiting(&notice) {
+                break;
+            }
+            std::thread::yield_now();
+        }
     }
 }
 

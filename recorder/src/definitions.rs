@@ -42,12 +42,15 @@ impl DefinitionLog {
         LOG.lock()
     }
 
-    /// Writes one definition unless that would have to wait. For the background thread: a job's
-    /// thread that holds the lock may be waiting for it.
-    pub(crate) fn write_without_waiting(definition: &Definition<'_>) {
-        if let Some(mut log) = LOG.try_lock() {
+    /// Writes one definition unless that would have to wait, and says whether it did. For the background
+    /// thread: a job's thread that holds the lock may be waiting for it.
+    pub(crate) fn write_without_waiting(definition: &Definition<'_>) -> bool {
+        let log = LOG.try_lock();
+        let free = log.is_some();
+        if let Some(mut log) = log {
             log.add_with(definition, |_, session| session.spool.take_beyond_comfort());
         }
+        free
     }
 
     /// Held while the process forks.

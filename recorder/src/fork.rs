@@ -14,6 +14,7 @@ use std::cell::Cell;
 
 use crate::definitions::DefinitionLog;
 use crate::guard::{self, Guard};
+use crate::process::Start;
 use crate::session::Session;
 use crate::thread_words::thread_words;
 use crate::{background, process, threads};
@@ -40,7 +41,7 @@ extern "C" fn before() {
     Guard::silence_thread();
     let mut forking = Forking { activity, background_ran: false };
     if let Some(session) = Session::current() {
-        forking.background_ran = background::hold_for_fork(session);
+        forking.background_ran = background::hold(session);
         threads::hold_for_fork();
         DefinitionLog::lock_for_fork().hold();
         session.spool.lock_for_fork().hold();
@@ -67,9 +68,11 @@ extern "C" fn after_in_child() {
         threads::restart_in_child();
         DefinitionLog::lock().restart();
         parent.spool.abandon();
-        if guard::is_on() && !process::start_after_fork(parent) {
+        let start = if guard::is_on() { process::start_after_fork(parent) } else { Start::NotWanted };
+        if start != Start::Recorded {
             guard::switch_off();
         }
+        parent.spool.abandon_header(start == Start::Silent);
     }
     thread_words().activity.set(forking.activity);
 }
@@ -79,5 +82,5 @@ fn let_go(session: &Session) {
     session.spool.lock_for_fork().let_go();
     DefinitionLog::lock_for_fork().let_go();
     threads::let_go_after_fork();
-    background::let_go_after_fork();
+    background::let_go();
 }

@@ -11,15 +11,37 @@
 //! A hook that finds its thread not idle calls the real function and says nothing: what a Python
 //! allocation takes from malloc is part of that allocation. The one exception is a mapping made
 //! inside a Python allocation, which is an arena of pymalloc.
+//!
+//! The word that tells the state also tells where on the stack the hook is. A nested call lies below it.
+//! So a call that does not was never nested: a signal handler has left the hook by `siglongjmp`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::thread_words::thread_words;
+use crate::background;
+use crate::signal_stack;
+use crate::thread_words::{stack_pointer, thread_words};
 
 const IDLE: u64 = 0;
 const IN_HEAP_CALL: u64 = 1;
 const IN_PYTHON_CALL: u64 = 2;
 const RECORDING: u64 = 3;
+/// The bits of the word that hold the state; those above are the hook's place on the stack, which is
+/// aligned to more than that.
+const STATE: u64 = 3;
+/// [`RECORDING`], at a place below which everything is.
+const SILENT: u64 = u64::MAX;
+
+/// Whether the calling hook is nested in the one that the word tells of.
+#[inline(always)]
+fn is_below(activity: u64) -> bool {
+    stack_pointer() < activity & !STATE
+}
+
+/// A state, here.
+#[inline(always)]
+fn here(state: u64) -> u64 {
+    stack_pointer() & !STATE | state
+}
 
 /// Whether anything is recorded in this process.
 static RECORDING_ON: AtomicBool = AtomicBool::new(false);
@@ -59,30 +81,32 @@ impl Guard {
 
     /// The guard for a call of the mmap family: the outermost hook, or nested in a call of Python's
     /// allocator.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn enter_mapping() -> Option<Guard> {
         let words = thread_words();
-        if words.activity.get() != IN_PYTHON_CALL {
+        let previous = words.activity.get();
+        if previous & STATE != IN_PYTHON_CALL || !is_below(previous) {
             return Guard::enter();
         }
-        words.activity.set(RECORDING);
-        Some(Guard { previous: IN_PYTHON_CALL })
+        words.activity.set(here(RECORDING));
+        Some(Guard { previous })
     }
 
     /// Whether the call is one of Python's allocator's own.
     pub(crate) fn in_python_allocator(&self) -> bool {
-        self.previous == IN_PYTHON_CALL
+        self.previous & STATE == IN_PYTHON_CALL
     }
 
     /// The guard for work of the recorder's own on a thread of the job.
+    #[inline(always)]
     pub(crate) fn silence() -> Guard {
         let words = thread_words();
-        Guard { previous: words.activity.replace(RECORDING) }
+        Guard { previous: words.activity.replace(here(RECORDING)) }
     }
 
     /// Nothing that the calling thread does from here on is recorded.
     pub(crate) fn silence_thread() {
-        thread_words().activity.set(RECORDING);
+        thread_words().activity.set(SILENT);
     }
 
     /// The recorder's own thread does the job's work from here on.
@@ -93,23 +117,33 @@ impl Guard {
     #[inline(always)]
     fn enter_as(activity: u64) -> Option<Guard> {
         let words = thread_words();
-        if words.activity.get() != IDLE || !RECORDING_ON.load(Ordering::Relaxed) {
+        let previous = words.activity.get();
+        if previous != IDLE && (is_below(previous) || !was_left(previous)) {
             return None;
         }
-        words.activity.set(activity);
+        if !RECORDING_ON.load(Ordering::Relaxed) {
+            return None;
+        }
+        words.activity.set(here(activity));
         Some(Guard { previous: IDLE })
     }
 
     /// The real call is over; what follows is the recorder's own.
     #[inline(always)]
     pub(crate) fn recording(&self) {
-        thread_words().activity.set(RECORDING);
+        thread_words().activity.set(here(RECORDING));
     }
 
-    /// What follows is the real call again (a free is recorded in front of it).
+    /// What follows is the real call of the malloc or mmap family, of which something was recorded in front.
+    #[inline(always)]
+    pub(crate) fn in_heap_call(&self) {
+        thread_words().activity.set(here(IN_HEAP_CALL));
+    }
+
+    /// What follows is the real call of Python's allocator, of which something was recorded in front.
     #[inline(always)]
     pub(crate) fn in_python_call(&self) {
-        thread_words().activity.set(IN_PYTHON_CALL);
+        thread_words().activity.set(here(IN_PYTHON_CALL));
     }
 }
 
@@ -118,4 +152,21 @@ impl Drop for Guard {
     fn drop(&mut self) {
         thread_words().activity.set(self.previous);
     }
+}
+
+/// Whether the calling thread has left the hook of `previous` by a jump out of a signal handler, and is idle
+/// from here on. Out of the real call, all is well but for what that call was about to do. Out of the
+/// recorder, an event may be half-made: recording ends.
+#[cold]
+#[inline(never)]
+fn was_left(previous: u64) -> bool {
+    // A handler that interrupted the hook may run on a stack of its own, which lies anywhere.
+    if signal_stack::is_in_use() {
+        return false;
+    }
+    if previous & STATE == RECORDING {
+        background::give_up_without_waiting("a signal handler jumped out of an allocation while it was recorded");
+    }
+    thread_words().activity.set(IDLE);
+    true
 }

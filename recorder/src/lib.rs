@@ -12,7 +12,7 @@
 //!
 //! `definitions.rs` holds what events refer to. `process.rs` begins recording, at the start of a
 //! process or, with `fork.rs`, in the child of a fork. There is no end: whatever ends the process,
-//! the spool file outlives it, and `fil record` appends what it holds.
+//! the spool file outlives it, and `fil record` appends what it holds. Only the instant is noted, if there is one.
 //!
 //! A failure inside turns recording off with a reason in the trace. Nothing here panics, and
 //! nothing here allocates through the hooks: Rust's allocations go to the real allocator.
@@ -31,12 +31,14 @@ mod hooks;
 mod intern_table;
 mod kept_file;
 mod lock;
+mod operator_new;
 mod process;
 mod process_status;
 mod python;
 mod real;
 mod record;
 mod session;
+mod signal_stack;
 mod spool;
 mod start;
 mod thread_count;

@@ -4,14 +4,14 @@ use std::error::Error;
 use std::ffi::CStr;
 
 use format::constants::MAX_COMMAND_BYTES;
-use format::spool::SLOT_CAPACITY;
+use format::spool::{SLOT_CAPACITY, SpoolHeader};
 use format::{ChunkHeader, ChunkKind, Definition, NoticeKind, ProcessKey, ThreadNumber, encode_definition};
 
 use crate::clock::now_ns;
 use crate::definitions::DefinitionLog;
 use crate::session::{Configuration, Session};
 use crate::trace_file::TraceFile;
-use crate::{background, guard, hooks, python, threads};
+use crate::{background, guard, hooks, operator_new, process_status, python, threads};
 
 /// Starts recording if this process is to be recorded: if it runs Python, or is the command itself.
 /// A failure leaves the job as it would be without fil. Says whether recording has started.
@@ -22,8 +22,12 @@ pub(crate) fn start(arguments: &[&CStr]) -> bool {
         return false;
     }
     let Ok(trace) = configuration.open_trace() else { return false };
-    if !start_session(configuration, trace, arguments, None) {
+    if start_session(configuration, trace, arguments, None) != Start::Recorded {
         return false;
+    }
+    if let Some(library) = operator_new::beside_malloc() {
+        let text = format!("what C++ code allocates by the operator new of {library}, which does not call malloc");
+        DefinitionLog::write(&Definition::Notice { kind: NoticeKind::NotAllRecorded, text: &text });
     }
     threads::prepare();
     if let Some(version) = python_version {
@@ -34,42 +38,71 @@ pub(crate) fn start(arguments: &[&CStr]) -> bool {
     true
 }
 
-/// Starts recording in the child after a fork, whose parent recorded. Copies of a process without
-/// Python (a shell, say) are not the command itself and are left alone. The trace is the parent's
-/// open file, which still works where its path does not. Says whether recording goes on.
-pub(crate) fn start_after_fork(parent: &Session) -> bool {
-    let trace = parent.trace.lock().clone();
-    python::version_text().is_some() && start_session(parent.configuration.clone(), trace, &[], Some(parent.process))
+/// What becomes of a process that begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// It is recorded.
+    Recorded,
+    /// It is not, and the trace says why.
+    Refused,
+    /// It is not, and could not say so.
+    Silent,
+    /// It need not be.
+    NotWanted,
 }
 
-/// A process that cannot be recorded says so in the trace. Says whether it can.
+/// Notes that the process lives at this instant.
+pub(crate) fn note_alive() {
+    if let Some(session) = Session::current() {
+        session.spool.note_alive(now_ns());
+    }
+}
+
+/// Starts recording in the child after a fork, whose parent recorded. Copies of a process without
+/// Python (a shell, say) are not the command itself and are left alone. The trace is the parent's
+/// open file, which still works where its path does not.
+pub(crate) fn start_after_fork(parent: &Session) -> Start {
+    let trace = parent.trace.lock().clone();
+    if python::version_text().is_none() {
+        return Start::NotWanted;
+    }
+    start_session(parent.configuration.clone(), trace, &[], Some(parent.process))
+}
+
+/// A process that cannot be recorded says so in the trace, if it can.
 fn start_session(
     configuration: Configuration,
     mut trace: TraceFile,
     arguments: &[&CStr],
     forked_from: Option<ProcessKey>,
-) -> bool {
+) -> Start {
     let (codes, stacks) = python::next_ids();
     let process = ProcessKey { pid: std::process::id(), start_ns: now_ns() };
+    let start_ticks = process_status::start_ticks();
     let introduction = Definition::ProcessStart {
         command: cut(arguments),
         parent_pid: std::os::unix::process::parent_id(),
+        pid_namespace: process_status::pid_namespace(),
+        start_ticks,
         forked_from,
         inherited_codes: codes.0,
         inherited_stacks: stacks.0,
         python_version: python::version_text(),
     };
-    match Session::start(configuration, process, trace.clone()) {
-        Ok(()) => DefinitionLog::write(&introduction),
+    match Session::start(configuration, SpoolHeader { process, start_ticks }, trace.clone()) {
+        Ok(()) => {
+            DefinitionLog::write(&introduction);
+            Start::Recorded
+        }
         Err(error) => {
             let text = format!("process {} is not recorded: its spool cannot be made: {error}", process.pid);
-            let notice = Definition::Notice { kind: NoticeKind::RecordingStopped, text: &text };
-            // If this cannot be written either, there is no one to tell.
-            let _ = append_definitions(&mut trace, process, &[introduction, notice]);
-            return false;
+            let notice = Definition::Notice { kind: NoticeKind::NotAllRecorded, text: &text };
+            match append_definitions(&mut trace, process, &[introduction, notice]) {
+                Ok(()) => Start::Refused,
+                Err(_) => Start::Silent,
+            }
         }
     }
-    true
 }
 
 /// Appends definitions without a spool.

@@ -1,5 +1,7 @@
-//! What the kernel tells of this process in `/proc/self/stat` (proc(5)). Fields have the numbers that
+//! What the kernel tells of this process in `/proc/self` (proc(5)). Fields of `stat` have the numbers that
 //! the manual page gives them.
+
+use std::os::unix::fs::MetadataExt;
 
 const STATE: usize = 3;
 const THREAD_COUNT: usize = 20;
@@ -17,6 +19,11 @@ pub(crate) fn start_ticks() -> u64 {
 pub(crate) fn only_this_thread_is_left() -> bool {
     let stat = stat();
     field(&stat, STATE) == Some("Z") && number(&stat, THREAD_COUNT) == Some(2)
+}
+
+/// Inode number of the namespace in which process ids of this process are unique; 0 where /proc is missing.
+pub(crate) fn pid_namespace() -> u64 {
+    std::fs::metadata("/proc/self/ns/pid").map_or(0, |namespace| namespace.ino())
 }
 
 fn stat() -> Vec<u8> {

@@ -111,6 +111,10 @@ real_functions! {
     thrd_create: fn(*mut libc::pthread_t, *mut c_void, *mut c_void) -> c_int;
     pthread_setname_np: fn(libc::pthread_t, *const c_char) -> c_int;
     prctl: fn(c_int, c_ulong, c_ulong, c_ulong, c_ulong) -> c_int;
+    _exit: fn(c_int) -> !;
+    abort: fn() -> !;
+    unshare: fn(c_int) -> c_int;
+    setns: fn(c_int, c_int) -> c_int;
     fopen: fn(*const c_char, *const c_char) -> *mut libc::FILE;
 }
 

@@ -21,7 +21,6 @@ use crate::background;
 use crate::doorbell::Doorbell;
 use crate::guard;
 use crate::lock::Lock;
-use crate::process_status;
 use crate::spool::{Slot, Spool};
 use crate::trace_file::TraceFile;
 
@@ -65,11 +64,12 @@ impl Session {
     }
 
     /// Creates the spool, and makes this the session of the process.
-    pub(crate) fn start(configuration: Configuration, process: ProcessKey, trace: TraceFile) -> io::Result<()> {
+    pub(crate) fn start(configuration: Configuration, header: SpoolHeader, trace: TraceFile) -> io::Result<()> {
+        let process = header.process;
         let mut path = configuration.spool_directory.clone();
         path.push(format!("/{}-{}.{SPOOL_EXTENSION}", process.pid, process.start_ns));
         let path = CString::new(path.into_vec())?;
-        let spool = Spool::create(path, &SpoolHeader { process, start_ticks: process_status::start_ticks() })?;
+        let spool = Spool::create(path, &header)?;
         let session = Box::leak(Box::new(Session {
             configuration,
             process,

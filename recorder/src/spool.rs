@@ -13,12 +13,13 @@
 use std::ffi::{CString, c_void};
 use std::io;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, Sender};
 use format::spool::{
     SLOT_BYTES, SLOT_CAPACITY, SLOT_CHUNK_NUMBER, SLOT_FIRST_NS, SLOT_FIRST_TURN, SLOT_FREE, SLOT_HEADER_BYTES,
-    SLOT_IN_USE, SLOT_KIND, SLOT_LENGTH, SLOT_STATE, SLOT_THREAD, SPOOL_HEADER_BYTES, SpoolHeader, slot_offset,
+    SLOT_IN_USE, SLOT_KIND, SLOT_LENGTH, SLOT_STATE, SLOT_THREAD, SPOOL_ALIVE_NS, SPOOL_HEADER_BYTES,
+    SPOOL_SILENT_CHILDREN, SpoolHeader, slot_offset,
 };
 use format::{ChunkKind, ThreadNumber};
 
@@ -98,6 +99,8 @@ impl Slot {
 pub(crate) struct Spool {
     file: Lock<SpoolFile>,
     free: (Sender<Slot>, Receiver<Slot>),
+    /// Start of the file header, null before it is mapped and after [`Spool::abandon`].
+    header: AtomicPtr<u8>,
 }
 
 /// What growing needs.
@@ -124,10 +127,11 @@ impl Spool {
             return Err(io::Error::last_os_error());
         }
         let file = Lock::new(SpoolFile { file, slot_count: 0, segments: Vec::new() });
-        let spool = Spool { file, free: crossbeam_channel::unbounded() };
+        let spool = Spool { file, free: crossbeam_channel::unbounded(), header: AtomicPtr::new(null_mut()) };
         let grown = spool.grow(&mut spool.file.lock(), FIRST_SEGMENT_SLOTS);
         if grown.is_err() {
             spool.abandon();
+            spool.abandon_header(false);
         }
         grown.map(|()| spool)
     }
@@ -168,46 +172,80 @@ impl Spool {
         &self.file
     }
 
-    /// Gives up mapping and descriptor, and with them this process's part in the lock: for the child
-    /// after a fork, where the spool is the parent's. No slot of it may be used from here on.
+    /// Gives up slots and descriptor: for the child after a fork, where the spool is the parent's. No slot of it
+    /// may be used from here on.
     pub(crate) fn abandon(&self) {
         let mut file = self.file.lock();
         if let Some(munmap) = crate::real::munmap() {
             for (start, length) in file.segments.drain(..) {
-                // SAFETY: a mapping of grow(), unmapped once; the caller uses its slots no more.
-                unsafe { munmap(start as *mut c_void, length) };
+                let header = self.header.load(Ordering::Acquire);
+                let kept = if start == header as usize { SPOOL_HEADER_BYTES } else { 0 };
+                // SAFETY: a mapping of grow() or, of the first one, what is behind the header, unmapped once; the
+                // caller uses its slots no more.
+                unsafe { munmap((start + kept) as *mut c_void, length - kept) };
             }
         }
         file.file.close();
     }
 
+    /// Gives up the header as well, and with it this process's part in the lock. A child that is not recorded,
+    /// and cannot say so in the trace, says so here.
+    pub(crate) fn abandon_header(&self, child_is_silent: bool) {
+        let header = self.header.swap(null_mut(), Ordering::AcqRel);
+        if header.is_null() {
+            return;
+        }
+        if child_is_silent {
+            // SAFETY: the page is mapped; the offset is a multiple of 4 in it, and is reached through atomics only.
+            let children = unsafe { AtomicU32::from_ptr(header.add(SPOOL_SILENT_CHILDREN).cast()) };
+            children.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(munmap) = crate::real::munmap() {
+            // SAFETY: a mapping of grow(), the rest of which went before; nobody finds its address any more.
+            unsafe { munmap(header.cast(), SPOOL_HEADER_BYTES) };
+        }
+    }
+
+    /// The process lives at this instant.
+    pub(crate) fn note_alive(&self, now_ns: u64) {
+        let header = self.header.load(Ordering::Acquire);
+        if !header.is_null() {
+            // SAFETY: the header is a page that is mapped until abandon_header(), which a process of one thread calls;
+            // the offset is a multiple of 8 in it, and it is reached through atomics only.
+            unsafe { AtomicU64::from_ptr(header.add(SPOOL_ALIVE_NS).cast()) }.store(now_ns, Ordering::Relaxed);
+        }
+    }
+
     fn grow(&self, file: &mut SpoolFile, slots: usize) -> io::Result<()> {
         let _cancellation = CancellationHeldOff::new();
-        let length = slots * SLOT_BYTES;
         let offset = slot_offset(file.slot_count);
+        // The first segment begins with the file header.
         let start = if file.slot_count == 0 { 0 } else { offset };
-        if (offset + length) as u64 > file_size_limit() {
+        let end = offset + slots * SLOT_BYTES;
+        let length = end - start;
+        if end as u64 > file_size_limit() {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         let descriptor = file.file.descriptor()?;
         // SAFETY: the descriptor is open; the range is not negative.
-        let failed = unsafe {
-            libc::posix_fallocate(descriptor, start as libc::off_t, (offset - start + length) as libc::off_t)
-        };
+        let failed = unsafe { libc::posix_fallocate(descriptor, start as libc::off_t, length as libc::off_t) };
         if failed != 0 {
             return Err(io::Error::from_raw_os_error(failed));
         }
         let mmap = crate::real::mmap().ok_or(io::ErrorKind::Unsupported)?;
         let access = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: a fresh mapping of a range of the file that was just allocated.
-        let segment = unsafe { mmap(null_mut(), length, access, libc::MAP_SHARED, descriptor, offset as libc::off_t) };
+        let segment = unsafe { mmap(null_mut(), length, access, libc::MAP_SHARED, descriptor, start as libc::off_t) };
         if segment == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
         file.segments.push((segment as usize, length));
+        if start == 0 {
+            self.header.store(segment.cast(), Ordering::Release);
+        }
         for index in 0..slots {
             // SAFETY: the slot lies in the segment, and is handed out once, here.
-            let slot = Slot { start: unsafe { segment.cast::<u8>().add(index * SLOT_BYTES) } };
+            let slot = Slot { start: unsafe { segment.cast::<u8>().add(offset - start + index * SLOT_BYTES) } };
             let _ = self.free.0.send(slot);
         }
         file.slot_count += slots;

@@ -1,4 +1,5 @@
-//! The library's constructor: the dynamic linker calls it before `main`.
+//! The library's constructor, which the dynamic linker calls before `main`, and its destructor, which `exit`
+//! calls after all that the job wants done there.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char, c_int};
@@ -10,6 +11,11 @@ use crate::{fork, process, real};
 #[used]
 #[unsafe(link_section = ".init_array")]
 static CONSTRUCTOR: extern "C" fn(c_int, *const *const c_char, *const *const c_char) = on_load;
+
+#[cfg(not(test))]
+#[used]
+#[unsafe(link_section = ".fini_array")]
+static DESTRUCTOR: extern "C" fn() = on_exit;
 
 /// glibc gives constructors what it gives `main`.
 #[cfg_attr(test, allow(dead_code))]
@@ -27,4 +33,9 @@ extern "C" fn on_load(count: c_int, arguments: *const *const c_char, _environmen
     if process::start(&arguments) {
         fork::prepare();
     }
+}
+
+#[cfg_attr(test, allow(dead_code))]
+extern "C" fn on_exit() {
+    process::note_alive();
 }

@@ -41,6 +41,15 @@ pub(crate) struct ThreadWords {
 
 const _: () = assert!(size_of::<ThreadWords>() == 24);
 
+/// Where the stack of the calling function ends, downwards.
+#[inline(always)]
+pub(crate) fn stack_pointer() -> u64 {
+    let address: u64;
+    // SAFETY: reads a register.
+    unsafe { asm!("mov {address}, rsp", address = out(reg) address, options(nomem, nostack, preserves_flags)) };
+    address
+}
+
 /// The calling thread's words.
 #[inline(always)]
 pub(crate) fn thread_words() -> &'static ThreadWords {

@@ -165,6 +165,8 @@ impl TraceBuilder {
         self.define(&Definition::ProcessStart {
             command: command.split(',').map(str::as_bytes).collect(),
             parent_pid: 1,
+            pid_namespace: number("namespace"),
+            start_ticks: number("ticks"),
             forked_from: parent,
             inherited_codes: number("codes") as u32,
             inherited_stacks: number("stacks") as u32,

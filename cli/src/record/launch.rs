@@ -2,7 +2,7 @@
 //!
 //! The job shares fil's terminal, process group and descriptors, so it behaves as if fil were not
 //! there. Its environment differs in LD_PRELOAD and in the recorder's whole configuration: the
-//! variables `FIL_TRACE`, `FIL_SPOOL_DIRECTORY` and `FIL_LAUNCHER_PID`.
+//! variables `FIL_TRACE`, `FIL_SPOOL_DIRECTORY` and `FIL_LAUNCHER_PID`, and in a setting of an allocator's.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -26,6 +26,11 @@ use crate::record::start::monotonic_ns;
 
 /// Time between two looks at what the job has left. Each costs some microseconds per process.
 const MEANWHILE_INTERVAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+
+/// A setting of mimalloc's, the allocator of pyarrow and so of what pandas keeps there. It maps a GiB at a time;
+/// with this it makes accessible what it uses of that when it uses it, as it does where memory is not
+/// overcommitted, and fil can tell how much that is. Measured: no difference in time.
+const COMMIT_WHEN_USED: (&str, &str) = ("MIMALLOC_ARENA_EAGER_COMMIT", "0");
 
 /// What the recorder in the job needs to know, all absolute.
 pub(crate) struct JobSurroundings<'a> {
@@ -107,7 +112,12 @@ fn surround<'a>(command: &'a mut Command, surroundings: &JobSurroundings<'_>) ->
         .env("LD_PRELOAD", preload)
         .env("FIL_TRACE", surroundings.trace)
         .env("FIL_SPOOL_DIRECTORY", surroundings.spools)
-        .env("FIL_LAUNCHER_PID", std::process::id().to_string())
+        .env("FIL_LAUNCHER_PID", std::process::id().to_string());
+    let (setting, value) = COMMIT_WHEN_USED;
+    if env::var_os(setting).is_none() {
+        command.env(setting, value);
+    }
+    command
 }
 
 /// The recorder first, then what the user preloads, without the recorder of a fil around this one:

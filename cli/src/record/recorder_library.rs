@@ -27,8 +27,14 @@ pub(crate) struct RecorderLibrary {
 impl RecorderLibrary {
     /// Writes the library to the first suitable folder.
     pub(crate) fn place(trace_folder: &Path) -> Result<RecorderLibrary, CliError> {
-        let folders = candidates(trace_folder).into_iter().filter(|folder| can_be_loaded_from(folder));
-        folders.into_iter().find_map(|folder| write_to(&folder).ok()).ok_or(CliError::NoPlaceForLibrary)
+        let mut last = None;
+        for folder in candidates(trace_folder).into_iter().filter(|folder| can_be_loaded_from(folder)) {
+            match write_to(&folder) {
+                Ok(library) => return Ok(library),
+                Err(error) => last = Some((folder, error)),
+            }
+        }
+        Err(CliError::NoPlaceForLibrary(last))
     }
 
     pub(crate) fn path(&self) -> &Path {

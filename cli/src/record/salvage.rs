@@ -16,6 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use format::spool::{self, SPOOL_HEADER_BYTES, SpoolHeader};
+use format::{ChunkKind, Definition, NoticeKind, encode_definition};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
@@ -106,11 +107,32 @@ fn read_spool_header(path: PathBuf) -> Option<SpoolFile> {
 fn append(path: &Path, trace: &mut TraceFile) -> Result<usize, CliError> {
     let bytes = fs::read(path).map_err(|error| CliError::input(path, &error))?;
     let chunks = spool::salvage(&bytes)?;
-    for (header, raw) in &chunks {
-        trace.append(*header, raw)?;
+    let last_definitions = chunks.iter().rposition(|(header, _)| header.kind == ChunkKind::Definitions);
+    let notice = notice_of_silent_children(&bytes);
+    for (at, (header, raw)) in chunks.iter().enumerate() {
+        if last_definitions == Some(at) {
+            trace.append(*header, &[raw, &*notice].concat())?;
+        } else {
+            trace.append(*header, raw)?;
+        }
     }
     fs::remove_file(path).map_err(|error| CliError::output(path, &error))?;
     Ok(chunks.len())
+}
+
+/// What children would have said themselves, as a definition. It goes behind the last definitions that there are: a
+/// chunk of its own would need a number that the process may have used.
+fn notice_of_silent_children(spool: &[u8]) -> Vec<u8> {
+    let children = spool::silent_children(spool);
+    if children == 0 {
+        return Vec::new();
+    }
+    let text = format!("{children} of its forked children, which could make no spool and could not say so");
+    let notice = Definition::Notice { kind: NoticeKind::NotAllRecorded, text: &text };
+    let mut encoded = vec![0; 256];
+    let length = encode_definition(&notice, &mut encoded).unwrap_or(0);
+    encoded.truncate(length);
+    encoded
 }
 
 #[cfg(test)]
@@ -122,7 +144,7 @@ mod tests {
     use format::spool::{
         SLOT_BYTES, SLOT_CHUNK_NUMBER, SLOT_HEADER_BYTES, SLOT_IN_USE, SLOT_KIND, SLOT_LENGTH, SLOT_STATE, SLOT_THREAD,
     };
-    use format::{ChunkHeader, ChunkKind, Definition, ProcessKey, TraceHeader, decompress, encode_definition, verify};
+    use format::{ChunkHeader, ProcessKey, TraceHeader, decompress, verify};
 
     /// A recording with a trace and a spool folder, and no job.
     struct Recording {

@@ -57,6 +57,8 @@ pub(crate) fn every_definition() -> Vec<Definition<'static>> {
         Definition::ProcessStart {
             command: vec![b"python", b"", b"not \xff UTF-8"],
             parent_pid: 4000,
+            pid_namespace: 4_026_531_836,
+            start_ticks: 851,
             forked_from: None,
             inherited_codes: 0,
             inherited_stacks: 0,
@@ -65,6 +67,8 @@ pub(crate) fn every_definition() -> Vec<Definition<'static>> {
         Definition::ProcessStart {
             command: vec![],
             parent_pid: 4711,
+            pid_namespace: 0,
+            start_ticks: 0,
             forked_from: Some(ProcessKey { pid: 4711, start_ns: u64::MAX }),
             inherited_codes: 250,
             inherited_stacks: 251,

@@ -69,6 +69,7 @@ pub unsafe extern "C" fn munmap(address: *mut c_void, length: usize) -> c_int {
     let guard = Guard::enter_mapping();
     if let Some(guard) = &guard {
         record::unmap(guard, address, length);
+        guard.in_heap_call();
     }
     // SAFETY: see above.
     let result = unsafe { real(address, length) };
@@ -102,6 +103,7 @@ pub unsafe extern "C" fn mremap(
     let length = old_length.max(1);
     if let Some(guard) = &guard {
         record::unmap(guard, old, length);
+        guard.in_heap_call();
     }
     // SAFETY: see above.
     let new = unsafe { real(old, old_length, new_length, flags, wished) };

@@ -5,9 +5,11 @@
 //! address is never in use again before its free is in the log. A realloc is recorded as a free in
 //! front and an allocation behind; if it fails, the free is undone. Ranges of mapped memory likewise.
 
+pub(crate) mod exit;
 pub(crate) mod heap;
 pub(crate) mod mapping;
 mod mapping_kind;
+pub(crate) mod namespace;
 mod python;
 pub(crate) mod python_domains;
 pub(crate) mod thread;
