@@ -20,23 +20,19 @@ class Held:
 
 
 def environment():
-    """Fil adds LD_PRELOAD and three variables with its name, and nothing else."""
-    mine = ("FIL_TRACE", "FIL_SPOOL_DIRECTORY", "FIL_LAUNCHER_PID", "LD_PRELOAD")
+    """Fil adds LD_PRELOAD, a setting of mimalloc's, and three variables with its name, and nothing else."""
+    mine = ("FIL_TRACE", "FIL_SPOOL_DIRECTORY", "FIL_LAUNCHER_PID", "LD_PRELOAD", "MIMALLOC_ARENA_EAGER_COMMIT")
     return sorted((name, value) for name, value in os.environ.items() if name not in mine)
 
 
 def thread_masks():
-    """Blocked signals of the job's threads, from the kernel (one that was joined may still be there)."""
+    """Blocked signals of the job's threads, from the kernel."""
     masks = []
-    for thread in os.listdir("/proc/self/task"):
-        try:
-            with open(f"/proc/self/task/{thread}/status") as file:
-                status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if status["Name"] != "fil-recorder":
-            masks.append(status["SigBlk"])
-    return sorted(set(masks))
+    for thread in threading.enumerate():
+        with open(f"/proc/self/task/{thread.native_id}/status") as file:
+            status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+        masks.append(status["SigBlk"])
+    return masks
 
 
 def no_children():
@@ -54,9 +50,13 @@ def first_descriptors():
     return opened
 
 
-threads = [threading.Thread(target=bytes, args=(100_000,)) for _ in range(3)]
+looked_at = threading.Event()
+threads = [threading.Thread(target=looked_at.wait) for _ in range(3)]
 for thread in threads:
     thread.start()
+masks = thread_masks()
+looked_at.set()
+for thread in threads:
     thread.join()
 
 seen = {
@@ -74,7 +74,7 @@ seen = {
     "pickle": [pickle.loads(pickle.dumps(Held())) == Held(), len(pickle.dumps(Held()))],
     "signal handlers": [repr(signal.getsignal(number)) for number in sorted(signal.valid_signals())],
     "signal mask": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])),
-    "masks of threads": thread_masks(),
+    "masks of threads": masks,
     "pending": sorted(signal.sigpending()),
     "children": no_children(),
     "time of children": resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime,

@@ -1,6 +1,7 @@
 """Signals while the job allocates: a storm of timers whose handler allocates, and signals to the process
 that it waits for. None may get lost, and none may find its way to another thread."""
 
+import ctypes
 import os
 import signal
 import threading
@@ -29,6 +30,12 @@ for number in sorted(waited_for):
     os.kill(os.getpid(), number)
     got.append(signal.sigwait(waited_for))
 print(got == sorted(waited_for), signal.sigpending() == set())
+
+# Or who reads them from a descriptor.
+libc = ctypes.CDLL(None, use_errno=True)
+descriptor = libc.signalfd(-1, (1 << (signal.SIGUSR1 - 1)).to_bytes(128, "little"), 0)
+os.kill(os.getpid(), signal.SIGUSR1)
+print(int.from_bytes(os.read(descriptor, 128)[:4], "little") == signal.SIGUSR1)
 
 # One that is not blocked reaches its handler, whichever thread the kernel takes.
 caught = threading.Event()

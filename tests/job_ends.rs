@@ -91,31 +91,63 @@ fn a_forked_child_and_a_subprocess_are_recorded() {
     });
 }
 
-/// The pipes make the order: the child has its block, after a pause the parent gets one, and only then
-/// the child gives its own back.
+/// The pipes make the order: the child has its block, the parent gets one, and only then the child ends, at
+/// once.
 #[test]
 fn blocks_of_two_processes_that_are_held_at_one_instant_add_up() {
     let code = "
-import os, time
+import os
+bytes(1)  # what the first call makes for all others is not the block's
+def in_child(): return bytes(80_000_000)
+def in_parent(): return bytes(50_000_000)
 there, back = os.pipe(), os.pipe()
 if os.fork() == 0:
-    held = bytes(80_000_000)
+    held = in_child()
     os.write(there[1], b'+')
     os.read(back[0], 1)
-    del held
-    time.sleep(0.1)
-    os._exit(0)
+    END
 os.read(there[0], 1)
-time.sleep(0.1)
-held = bytes(50_000_000)
+held = in_parent()
 os.write(back[1], b'+')
 os.wait()
 ";
     for_each_python(|python| {
-        let folder = Folder::new();
-        folder.record_code(&python.path, code).success();
-        let peak = folder.peak().number("peak_bytes");
-        assert!((130_000_000..135_000_000).contains(&peak), "{peak} on {}", python.name);
+        for end in ["os._exit(0)", "raise SystemExit", "os.abort()"] {
+            let folder = Folder::new();
+            folder.record_code(&python.path, &code.replace("END", end)).success();
+            let peak = folder.peak();
+            let held = ["in_child", "in_parent"].map(|function| peak.bytes_of("<string>", function));
+            assert_eq!(held, [80_000_000, 50_000_000].map(bytes_object), "{end} on {}", python.name);
+        }
+    });
+}
+
+/// The job's own process is no exception: what it held is gone when it is, though others go on.
+#[test]
+fn what_a_job_held_does_not_count_after_its_end() {
+    let code = "
+import os
+bytes(1)  # what the first call makes for all others is not the block's
+def in_child(): return bytes(80_000_000)
+def in_parent(): return bytes(90_000_000)
+parent = os.getpid()
+if os.fork() == 0:
+    while os.getppid() == parent: os.sched_yield()
+    held = in_child()
+    os._exit(0)
+held = in_parent()
+END
+";
+    for_each_python(|python| {
+        for end in ["os._exit(0)", "os.kill(os.getpid(), 9)"] {
+            let folder = Folder::new();
+            // The child has stdout too: this is over when both are.
+            folder.record_code(&python.path, &code.replace("END", end));
+            let answer = folder.peak();
+            let held = ["in_child", "in_parent"].map(|function| answer.bytes_of("<string>", function));
+            assert_eq!(held, [0, bytes_object(90_000_000)], "{end} on {}", python.name);
+            assert!((90_000_000..100_000_000).contains(&answer.number("end_bytes")), "{end} on {}", python.name);
+        }
     });
 }
 

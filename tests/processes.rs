@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, PidfdFlags, geteuid, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde_json::Value;
 use support::{Folder, Peak, for_each_python, for_each_version, list, python, run, testdata};
 
@@ -303,78 +303,5 @@ exec \"$0\" -c 'raise SystemExit(3)' seven
             .collect();
         lasts.sort();
         assert_eq!(lasts, ["five", "four", "one", "seven", "six", "three", "two"], "{}", python.name);
-    });
-}
-
-/// Needs more memory and slots than it has, again and again: the spool grows after rights and paths
-/// are gone.
-const HOLD_MUCH: &str = "
-import threading
-def hold_much():
-    # Each thread needs a slot of its own, more than the spool had at the start.
-    gate = threading.Barrier(41)
-    def work():
-        held = [str(number) for number in range(2_000)]
-        gate.wait()
-        gate.wait()
-    threads = [threading.Thread(target=work) for _ in range(40)]
-    for thread in threads: thread.start()
-    gate.wait()
-    block = hold(160)
-    gate.wait()
-    for thread in threads: thread.join()
-    block.close()
-";
-
-/// A job that gives its rights up, moves to where nothing of fil's can be found, or does both, is
-/// recorded to its end all the same.
-#[test]
-fn a_job_that_gave_its_rights_up_is_recorded() {
-    if !geteuid().is_root() {
-        eprintln!("NOT TESTED: giving rights up needs those of root");
-        return;
-    }
-    for act in [
-        "os.setgroups([]); os.setgid(65534); os.setuid(65534)",
-        "os.chroot('jail')",
-        "os.chroot('jail'); os.chdir('/'); os.setuid(65534)",
-        "os.closerange(3, 4096); os.setuid(65534)",
-    ] {
-        let code = format!("{HOLD}{HOLD_MUCH}os.mkdir('jail')\n{act}\nhold_much()\nprint('done')");
-        for_each_python(|python| {
-            let folder = Folder::new();
-            let ended = folder.record_code(&python.path, &code).success();
-            assert_eq!(ended.stdout, "done\n", "{act} on {}: {ended:#?}", python.name);
-            let peak = folder.peak();
-            let closed = act.contains("closerange");
-            // With no descriptor and no path left the spool cannot grow, and that is said.
-            assert_eq!(ended.stderr.contains("recording stopped"), closed, "{act}: {ended:#?}");
-            if !closed {
-                assert_eq!(held_mib(&peak, "<string>"), 160, "{act} on {}", python.name);
-            }
-        });
-    }
-}
-
-/// A child that has no way to make a spool is told of in the trace.
-#[test]
-fn a_child_that_cannot_be_recorded_is_named() {
-    if !geteuid().is_root() {
-        eprintln!("NOT TESTED: giving rights up needs those of root");
-        return;
-    }
-    let code = "
-import os
-os.setuid(65534)
-child = os.fork()
-if child == 0: os._exit(0)
-os.waitpid(child, 0)
-print(child)
-";
-    for_each_python(|python| {
-        let folder = Folder::new();
-        let ended = folder.record_code(&python.path, code).success();
-        let named = format!("process {} is not recorded", ended.stdout.trim());
-        assert!(ended.stderr.contains(&named), "{}: {ended:#?}", python.name);
     });
 }

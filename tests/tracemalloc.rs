@@ -49,3 +49,24 @@ fn fil_agrees_with_tracemalloc_on_every_line() {
         assert_eq!(by_fil(python), expected, "(bytes, blocks) of each line on {}", python.name);
     });
 }
+
+/// tracemalloc holds a lock while it allocates for itself: fil must not come back to it there.
+#[test]
+fn a_job_under_tracemalloc_is_recorded() {
+    let code = "
+def hold(): return bytes(70_000_000)
+bytes(1)  # what the first call makes for all others is not the block's
+small = [str(number) for number in range(100_000)]
+held = hold()
+print('done')";
+    for_each_python(|python| {
+        for verify in ["0", "1"] {
+            let folder = Folder::new();
+            let mut command = folder.record_command(&python.path, &["-X", "tracemalloc=5", "-c", code]);
+            let ended = run(command.env("FIL_VERIFY_STACKS", verify)).success();
+            assert_eq!(ended.stdout, "done\n", "{ended:#?}");
+            let held = folder.peak().bytes_of("<string>", "hold");
+            assert_eq!(held, 70_000_000 + 33, "on {}", python.name);
+        }
+    });
+}

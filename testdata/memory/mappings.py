@@ -277,15 +277,14 @@ def file_in_memory():
     apart[FILES] += 10 * PAGE
 
 
-# The objects of Python's mmap count beside the memory, so only the memory is compared.
-@holds(None)
+@holds(pages=10)
 def pythons_mmap():
     kept_mmaps.append(PythonMmap(-1, 10 * PAGE))
     apart[SHARED_MEMORY] += 10 * PAGE
 
 
 # Later Pythons refuse to let a shared one grow: its pages would lie behind the end of what is shared.
-@holds(None)
+@holds(pages=10)
 def pythons_mmap_to_be_resized():
     kept_mmaps.append(PythonMmap(-1, 10 * PAGE, flags=PRIVATE | ANONYMOUS))
 
@@ -295,13 +294,13 @@ def pythons_mmap_resized():
     kept_mmaps[-1].resize(20 * PAGE)
 
 
-@holds(None)
+@holds(pages=0)
 def pythons_mmap_of_a_file():
     kept_mmaps.append(PythonMmap(file.fileno(), 10 * PAGE))
     apart[FILES] += 10 * PAGE
 
 
-@holds(None)
+@holds(pages=0)
 def pythons_mmap_closed():
     PythonMmap(-1, 10 * PAGE).close()
 

@@ -24,7 +24,8 @@ def instead_of_the_older():
     keep(resize_older(60_000_011))
 
 
-@holds(None)
+# What its thread holds is that of a thread, and looked at there.
+@holds()
 def thread_with_destructors():
     assert run_thread() == 0
 

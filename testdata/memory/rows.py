@@ -1,7 +1,8 @@
 """What the programs beside this one share: C functions to call, and the table of what each of their functions holds.
 
 A function that is marked with @holds(bytes, blocks) is a row: when the memory of the program is at its peak, its lines hold
-just that. Addresses are kept in an array that is there from the start, so that no row keeps an object of its own.
+just that. With pages=N they hold that many whole pages and less than another, which the objects of Python take that stand
+for them. Addresses are kept in an array that is there from the start, so that no row keeps an object of its own.
 """
 import ctypes
 import json
@@ -29,9 +30,9 @@ def keep(address):
     kept[next(free_places)] = address
 
 
-def holds(live_bytes, live_blocks=None):
+def holds(live_bytes=None, live_blocks=None, pages=None):
     def register(row):
-        table.append((row, live_bytes, live_blocks))
+        table.append((row, live_bytes, live_blocks, pages))
         return row
     return register
 
@@ -52,8 +53,8 @@ def run(more=dict, ballast=500_000_000):
     """
     fill_free_lists()
     rows = [row for row in table if len(sys.argv) == 1 or row[0].__name__ in sys.argv]
-    for row, _, _ in rows:
+    for row, *_ in rows:
         row()
-    expected = [[row.__name__, live_bytes, live_blocks] for row, live_bytes, live_blocks in rows]
+    expected = [[row.__name__, *held] for row, *held in rows]
     print(json.dumps({"rows": expected, **more()}))
     keep(malloc(ballast))

@@ -30,6 +30,13 @@ pub(crate) fn library(folder: &Folder, source: &str) -> PathBuf {
     library
 }
 
+/// Says that something cannot be tested here, which in CI is a failure. Not by eprintln, which libtest shows for
+/// a failed test only.
+pub(crate) fn not_tested(why: &str) {
+    writeln!(std::io::stderr(), "NOT TESTED: {why}").expect("stderr can be written");
+    assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{why}, and CI must test it");
+}
+
 /// Whether Fortran can be compiled here. If not, that is said; if nobody looked, that is a failure.
 pub(crate) fn has_fortran() -> bool {
     let found = environment("fortran").exists();

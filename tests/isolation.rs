@@ -1,0 +1,168 @@
+//! Jobs that leave the world in which they were started: for other rights, another root, other process ids.
+
+#![allow(clippy::expect_used, reason = "a test may stop at what cannot happen")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use rustix::process::geteuid;
+use support::{Folder, for_each_python, list, not_tested, number, python, run, text};
+
+/// Private anonymous mappings: their sizes count, on every Python.
+const HOLD: &str = "
+import mmap, os, sys
+def hold(mebibytes): return mmap.mmap(-1, mebibytes << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+";
+
+/// Needs more memory and slots than it has, again and again: the spool grows after rights and paths
+/// are gone.
+const HOLD_MUCH: &str = "
+import threading
+def hold_much():
+    # Each thread needs a slot of its own, more than the spool had at the start.
+    gate = threading.Barrier(41)
+    def work():
+        held = [str(number) for number in range(2_000)]
+        gate.wait()
+        gate.wait()
+    threads = [threading.Thread(target=work) for _ in range(40)]
+    for thread in threads: thread.start()
+    gate.wait()
+    block = hold(160)
+    gate.wait()
+    for thread in threads: thread.join()
+    block.close()
+";
+
+/// A job that gives its rights up, moves to where nothing of fil's can be found, or does both, is
+/// recorded to its end all the same.
+#[test]
+fn a_job_that_gave_its_rights_up_is_recorded() {
+    if !geteuid().is_root() {
+        return not_tested("giving rights up needs those of root");
+    }
+    for act in [
+        "os.setgroups([]); os.setgid(65534); os.setuid(65534)",
+        "os.chroot('jail')",
+        "os.chroot('jail'); os.chdir('/'); os.setuid(65534)",
+        "os.closerange(3, 4096); os.setuid(65534)",
+    ] {
+        let code = format!("{HOLD}{HOLD_MUCH}os.mkdir('jail')\n{act}\nhold_much()\nprint('done')");
+        for_each_python(|python| {
+            let folder = Folder::new();
+            let ended = folder.record_code(&python.path, &code).success();
+            assert_eq!(ended.stdout, "done\n", "{act} on {}: {ended:#?}", python.name);
+            let peak = folder.peak();
+            let closed = act.contains("closerange");
+            // With no descriptor and no path left the spool cannot grow, and that is said.
+            assert_eq!(ended.stderr.contains("recording stopped"), closed, "{act}: {ended:#?}");
+            if !closed {
+                assert_eq!(peak.bytes_of("<string>", "hold") >> 20, 160, "{act} on {}", python.name);
+            }
+        });
+    }
+}
+
+/// A child that has no way to make a spool is told of in the trace.
+#[test]
+fn a_child_that_cannot_be_recorded_is_named() {
+    if !geteuid().is_root() {
+        return not_tested("giving rights up needs those of root");
+    }
+    let code = "
+import os
+os.setuid(65534)
+child = os.fork()
+if child == 0: os._exit(0)
+os.waitpid(child, 0)
+print(child)
+";
+    for_each_python(|python| {
+        let folder = Folder::new();
+        let ended = folder.record_code(&python.path, code).success();
+        let named = format!("process {} is not recorded", ended.stdout.trim());
+        assert!(ended.stderr.contains(&named), "{}: {ended:#?}", python.name);
+    });
+}
+
+/// As daemons do: no descriptor is left to say it with, and the parent's spool is where it is said.
+#[test]
+fn a_child_that_cannot_even_say_so_is_counted() {
+    if !geteuid().is_root() {
+        return not_tested("giving rights up needs those of root");
+    }
+    let code = "
+import os
+os.closerange(3, 65536)
+os.setuid(65534)
+if os.fork() == 0: os._exit(0)
+os.wait()
+";
+    for_each_python(|python| {
+        let folder = Folder::new();
+        let ended = folder.record_code(&python.path, code).success();
+        assert!(ended.stderr.contains("1 of its forked children"), "{}: {ended:#?}", python.name);
+        let peak = folder.peak();
+        assert!(peak.warnings().iter().any(|warning| warning.contains("1 of its forked children")), "{}", peak.value());
+        assert_eq!(peak.value()["complete"].as_bool(), Some(false), "{}", python.name);
+    });
+}
+
+/// In namespaces of their own, processes have the same ids at the same time.
+#[test]
+fn processes_with_the_same_id_add_up() {
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--pid", "--fork"]);
+    if !run(unshare.arg("true")).status.success() {
+        return not_tested("namespaces of process ids cannot be made here");
+    }
+    for_each_python(|python| {
+        let folder = Folder::new();
+        folder.record_testdata(&python.path, "pid_namespaces.py");
+        let peak = folder.peak();
+        let mut held = BTreeMap::<u64, u64>::new();
+        for stack in list(peak.value(), "stacks") {
+            if list(stack, "frames").last().is_some_and(|innermost| text(innermost, "function") == "hold") {
+                *held.entry(number(stack, "process")).or_default() += number(stack, "live_bytes") >> 20;
+            }
+        }
+        let held: Vec<u64> = held.into_values().collect();
+        assert_eq!(held, [10 + 20 + 40, 20 + 40 + 80], "MiB of 1 and its child in each, on {}", python.name);
+    });
+}
+
+/// The kernel allows it to a process of one thread only, and the recorder's is not the job's.
+#[test]
+fn a_job_can_enter_a_namespace_of_users() {
+    let code = format!(
+        "{HOLD}
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWUSER = 0x10000000
+print(libc.unshare(CLONE_NEWUSER), ctypes.get_errno(), flush=True)
+held = hold(70)
+gate = os.pipe()
+if os.fork() == 0:
+    # The parent's is a copy that nobody wrote to: it counts where it was made.
+    held = hold(90)
+    os.write(gate[1], b'+')
+    os._exit(0)
+os.read(gate[0], 1)
+os.wait()
+"
+    );
+    let plain = run(Command::new(python()).args(["-c", &code])).success();
+    if plain.stdout != "0 0\n" {
+        return not_tested("namespaces of users cannot be made here");
+    }
+    for_each_python(|python| {
+        let folder = Folder::new();
+        let ended = folder.record_code(&python.path, &code).success();
+        assert_eq!(ended.stdout, plain.stdout, "{}", python.name);
+        let peak = folder.peak();
+        assert_eq!(peak.bytes_of("<string>", "hold") >> 20, 160, "{}", python.name);
+        assert_eq!(peak.warnings(), Vec::<String>::new(), "{}", python.name);
+    });
+}

@@ -1,0 +1,182 @@
+//! Signals reach the job as they would without fil: each once, and none is lost.
+
+#![allow(clippy::expect_used, reason = "a test may stop at what cannot happen")]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use rustix::process::Signal;
+use support::{
+    FIL, Folder, Running, assert_the_same_as_without_fil, for_each_python, library, not_tested, python, run, testdata,
+};
+
+/// Begins a job in Python that has handlers and waits for a signal, whenever that comes: Python's part of
+/// a handler runs between two instructions, and a `pause()` that begins before it would wait for ever. So the
+/// job reads a pipe, into which the interpreter writes with each signal.
+const WAIT_FOR_SIGNAL: &str = "
+import os, signal, sys
+there, back = os.pipe()
+os.set_blocking(back, False)
+signal.set_wakeup_fd(back)
+def wait_for_signal():
+    print('ready', flush=True)
+    os.read(there, 1)
+";
+
+/// Runs `fil record` in a terminal, presses a key when the job says it is ready, and gives what the
+/// terminal showed.
+fn press(folder: &Folder, key: &str, python: &Path, code: &str) -> String {
+    let program = testdata("terminal.py");
+    let words =
+        [program.to_str().expect("UTF-8"), key, FIL, "record", "--", python.to_str().expect("UTF-8"), "-c", code];
+    run(Command::new(support::python()).args(words).current_dir(folder.path())).success().stdout
+}
+
+/// The terminal tells the whole group, and the job hears it once.
+#[test]
+fn ctrl_c_reaches_the_job_once_and_the_trace_is_finished() {
+    let code = format!(
+        "{WAIT_FOR_SIGNAL}
+interrupts = 0
+def count(*_):
+    global interrupts
+    interrupts += 1
+signal.signal(signal.SIGINT, count)
+held = bytearray(60_000_000)
+print(os.isatty(0), os.isatty(1), os.isatty(2))
+wait_for_signal()
+while not interrupts: pass
+# Would a second one be on its way, this one would not be the next.
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+print('interrupts', interrupts, signal.sigpending())
+raise SystemExit(5)
+"
+    );
+    for_each_python(|python| {
+        let folder = Folder::new();
+        let shown = press(&folder, "interrupt", &python.path, &code);
+        assert!(shown.contains("True True True"), "{shown}");
+        assert!(shown.contains("interrupts 1 set()"), "{shown}");
+        assert!(shown.contains("exit code 5"), "{shown}");
+        assert!(folder.peak().number("peak_bytes") >= 60_000_000);
+    });
+}
+
+/// A job that does not handle it dies of it, as without fil.
+#[test]
+fn ctrl_c_ends_a_job_that_does_not_handle_it() {
+    for (key, name, code) in [("interrupt", "SIGINT", 130), ("quit", "SIGQUIT", 131)] {
+        let folder = Folder::new();
+        let job = "
+import resource, signal
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+print('ready', flush=True)
+while True: signal.pause()
+";
+        let shown = press(&folder, key, &python(), job);
+        assert!(shown.contains(&format!("killed by {name}")), "{shown}");
+        assert!(shown.contains(&format!("exit code {code}")), "{shown}");
+        assert!(folder.peak().number("event_count") > 0);
+    }
+}
+
+/// Ctrl-Z stops fil and its job, and `fg` lets both go on.
+#[test]
+fn a_job_can_be_stopped_and_continued() {
+    let folder = Folder::new();
+    let code = format!(
+        "{WAIT_FOR_SIGNAL}
+continued = False
+def go_on(*_):
+    global continued
+    continued = True
+signal.signal(signal.SIGCONT, go_on)
+wait_for_signal()
+while not continued: pass
+held = bytearray(60_000_000)
+"
+    );
+    let shown = press(&folder, "stop", &python(), &code);
+    assert!(shown.contains("stopped by SIGTSTP"), "{shown}");
+    assert!(shown.contains("exit code 0"), "{shown}");
+    assert!(folder.peak().number("peak_bytes") >= 60_000_000);
+}
+
+/// A batch system tells the process it started, and not the group, to end; so do kill(1) and the stop
+/// of a container.
+#[test]
+fn a_signal_to_fil_alone_reaches_the_job() {
+    let code = format!(
+        "{WAIT_FOR_SIGNAL}
+signals = [signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2]
+for number in signals: signal.signal(number, lambda number, _: sys.exit(100 + number))
+wait_for_signal()
+while True: pass
+"
+    );
+    for signal in [Signal::INT, Signal::QUIT, Signal::TERM, Signal::HUP, Signal::USR1, Signal::USR2] {
+        if is_ignored(signal) {
+            // As by nohup(1): then fil leaves it alone, as it should.
+            not_tested(&format!("{signal:?} is ignored here"));
+            continue;
+        }
+        let folder = Folder::new();
+        let mut running = Running::start(&mut folder.record_command(&python(), &["-c", &code]));
+        assert_eq!(running.line(), "ready");
+        running.signal(signal);
+        let ended = running.end();
+        assert_eq!(ended.code(), 100 + signal.as_raw(), "{ended:#?}");
+    }
+}
+
+/// Out of the C library nothing of fil's is half-done, and recording goes on. Out of the recorder it may be:
+/// then recording ends, and the trace says so.
+#[test]
+fn a_signal_handler_may_jump_out_of_an_allocation() {
+    let folder = Folder::new();
+    let library = library(&folder, "jumps.c");
+    let code = format!(
+        "
+import ctypes
+bytes(1)  # what the first call makes for all others is not the block's
+def hold(): return bytes(70_000_000)
+def hold_again(): return bytes(80_000_000)
+library = ctypes.CDLL('{}')
+print(library.out_of_a_call())
+held = hold()
+print(library.out_of_mappings(200))
+held_again = hold_again()
+",
+        library.display()
+    );
+    for_each_python(|python| {
+        let folder = Folder::new();
+        let ended = folder.record_code(&python.path, &code).success();
+        assert_eq!(ended.stdout, "1\n200\n", "{}: {ended:#?}", python.name);
+        let peak = folder.peak();
+        assert_eq!(peak.bytes_of("<string>", "hold"), 70_000_033, "{}", python.name);
+        match &peak.warnings()[..] {
+            [] => assert_eq!(peak.bytes_of("<string>", "hold_again"), 80_000_033, "{}", python.name),
+            [why] => assert!(why.contains("a signal handler jumped out of an allocation"), "{why}"),
+            warnings => panic!("{warnings:#?} on {}", python.name),
+        }
+    });
+}
+
+/// Whether whoever started these tests ignores the signal; what they start inherits that.
+fn is_ignored(signal: Signal) -> bool {
+    let status = fs::read_to_string("/proc/self/status").expect("readable");
+    let set = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).expect("proc_pid_status(5)");
+    u64::from_str_radix(set.trim(), 16).expect("a set") & 1 << (signal.as_raw() - 1) != 0
+}
+
+#[test]
+fn signals_reach_the_job_as_without_fil() {
+    for_each_python(|python| {
+        assert_the_same_as_without_fil(python, &[], &testdata("signals.py"));
+    });
+}
