@@ -106,6 +106,7 @@ fn rows_sum_to_totals_however_the_time_is_cut() {
 fn the_memory_of_a_process_ends_with_it() {
     let story = "process 10\ntime 100\nalloc 1 5\nrss 100 50
         process 11 start=150\nrss 160 70\ntime 200\nalloc 1 7
+        in 10\nrss 395 50
         end at=400";
     let timeline = timeline_of(story, 4, 1);
     let totals: Vec<_> = timeline.totals.iter().map(|total| (total.live_bytes, total.rss_bytes)).collect();
