@@ -13,13 +13,14 @@
 //! inside a Python allocation, which is an arena of pymalloc.
 //!
 //! The word that tells the state also tells where on the stack the hook is. A nested call lies below it.
-//! So a call that does not was never nested: a signal handler has left the hook by `siglongjmp`.
+//! So a call that does not was never nested: a signal handler has left the hook by `siglongjmp`. Python's allocator
+//! is called most and looks least: it leaves that question to the calls of the malloc and mmap families behind it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::background;
 use crate::signal_stack;
-use crate::thread_words::{stack_pointer, thread_words};
+use crate::thread_words::{stack_pointer_plus, thread_words};
 
 const IDLE: u64 = 0;
 const IN_HEAP_CALL: u64 = 1;
@@ -34,13 +35,13 @@ const SILENT: u64 = u64::MAX;
 /// Whether the calling hook is nested in the one that the word tells of.
 #[inline(always)]
 fn is_below(activity: u64) -> bool {
-    stack_pointer() < activity & !STATE
+    stack_pointer_plus::<0>() < activity & !STATE
 }
 
 /// A state, here.
 #[inline(always)]
-fn here(state: u64) -> u64 {
-    stack_pointer() & !STATE | state
+fn here<const IN_STATE: u64>() -> u64 {
+    stack_pointer_plus::<IN_STATE>()
 }
 
 /// Whether anything is recorded in this process.
@@ -70,13 +71,17 @@ impl Guard {
     /// The guard for a call of the malloc family, unless the call is nested or recording is off.
     #[inline(always)]
     pub(crate) fn enter() -> Option<Guard> {
-        Guard::enter_as(IN_HEAP_CALL)
+        let activity = thread_words().activity.get();
+        if activity != IDLE && !is_below(activity) {
+            notice_jump(activity);
+        }
+        Guard::enter_as::<IN_HEAP_CALL>()
     }
 
     /// The guard for a call of Python's allocator.
     #[inline(always)]
     pub(crate) fn enter_python() -> Option<Guard> {
-        Guard::enter_as(IN_PYTHON_CALL)
+        Guard::enter_as::<IN_PYTHON_CALL>()
     }
 
     /// The guard for a call of the mmap family: the outermost hook, or nested in a call of Python's
@@ -88,7 +93,7 @@ impl Guard {
         if previous & STATE != IN_PYTHON_CALL || !is_below(previous) {
             return Guard::enter();
         }
-        words.activity.set(here(RECORDING));
+        words.activity.set(here::<RECORDING>());
         Some(Guard { previous })
     }
 
@@ -101,7 +106,7 @@ impl Guard {
     #[inline(always)]
     pub(crate) fn silence() -> Guard {
         let words = thread_words();
-        Guard { previous: words.activity.replace(here(RECORDING)) }
+        Guard { previous: words.activity.replace(here::<RECORDING>()) }
     }
 
     /// Nothing that the calling thread does from here on is recorded.
@@ -115,35 +120,31 @@ impl Guard {
     }
 
     #[inline(always)]
-    fn enter_as(activity: u64) -> Option<Guard> {
+    fn enter_as<const IN_STATE: u64>() -> Option<Guard> {
         let words = thread_words();
-        let previous = words.activity.get();
-        if previous != IDLE && (is_below(previous) || !was_left(previous)) {
+        if words.activity.get() != IDLE || !RECORDING_ON.load(Ordering::Relaxed) {
             return None;
         }
-        if !RECORDING_ON.load(Ordering::Relaxed) {
-            return None;
-        }
-        words.activity.set(here(activity));
+        words.activity.set(here::<IN_STATE>());
         Some(Guard { previous: IDLE })
     }
 
     /// The real call is over; what follows is the recorder's own.
     #[inline(always)]
     pub(crate) fn recording(&self) {
-        thread_words().activity.set(here(RECORDING));
+        thread_words().activity.set(here::<RECORDING>());
     }
 
     /// What follows is the real call of the malloc or mmap family, of which something was recorded in front.
     #[inline(always)]
     pub(crate) fn in_heap_call(&self) {
-        thread_words().activity.set(here(IN_HEAP_CALL));
+        thread_words().activity.set(here::<IN_HEAP_CALL>());
     }
 
     /// What follows is the real call of Python's allocator, of which something was recorded in front.
     #[inline(always)]
     pub(crate) fn in_python_call(&self) {
-        thread_words().activity.set(here(IN_PYTHON_CALL));
+        thread_words().activity.set(here::<IN_PYTHON_CALL>());
     }
 }
 
@@ -154,19 +155,18 @@ impl Drop for Guard {
     }
 }
 
-/// Whether the calling thread has left the hook of `previous` by a jump out of a signal handler, and is idle
-/// from here on. Out of the real call, all is well but for what that call was about to do. Out of the
-/// recorder, an event may be half-made: recording ends.
+/// The calling thread has left the hook of `activity` by a jump out of a signal handler, and is idle from here on.
+/// Out of the real call, all is well but for what that call was about to do. Out of the recorder, an event may be
+/// half-made: recording ends.
 #[cold]
 #[inline(never)]
-fn was_left(previous: u64) -> bool {
-    // A handler that interrupted the hook may run on a stack of its own, which lies anywhere.
+fn notice_jump(activity: u64) {
+    // Unless it is a handler that interrupts the hook, and runs on a stack of its own, which lies anywhere.
     if signal_stack::is_in_use() {
-        return false;
+        return;
     }
-    if previous & STATE == RECORDING {
+    if activity & STATE == RECORDING {
         background::give_up_without_waiting("a signal handler jumped out of an allocation while it was recorded");
     }
     thread_words().activity.set(IDLE);
-    true
 }

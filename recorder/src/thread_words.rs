@@ -41,13 +41,20 @@ pub(crate) struct ThreadWords {
 
 const _: () = assert!(size_of::<ThreadWords>() == 24);
 
-/// Where the stack of the calling function ends, downwards.
+/// Where the stack of the calling function ends, downwards, plus a number. The psABI keeps it aligned to 8 bytes.
 #[inline(always)]
-pub(crate) fn stack_pointer() -> u64 {
-    let address: u64;
+pub(crate) fn stack_pointer_plus<const NUMBER: u64>() -> u64 {
+    let sum: u64;
     // SAFETY: reads a register.
-    unsafe { asm!("mov {address}, rsp", address = out(reg) address, options(nomem, nostack, preserves_flags)) };
-    address
+    unsafe {
+        asm!(
+            "lea {sum}, [rsp + {number}]",
+            sum = out(reg) sum,
+            number = const NUMBER,
+            options(nomem, nostack, preserves_flags),
+        );
+    }
+    sum
 }
 
 /// The calling thread's words.
