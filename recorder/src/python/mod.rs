@@ -8,6 +8,7 @@
 
 mod code_death;
 mod code_object;
+mod collection;
 mod debug_offsets;
 mod frames;
 mod layout;

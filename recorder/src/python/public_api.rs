@@ -3,6 +3,7 @@
 
 use std::ffi::{c_char, c_int, c_long, c_void};
 
+use super::collection::Collection;
 use super::frames::{Frame, FramesWithoutObject, NOT_BEGUN, get_unchecked};
 use crate::real;
 
@@ -28,13 +29,6 @@ enum LastInstruction {
     },
 }
 
-/// Garbage collection can be switched since 3.10. Before that, nothing that is asked here makes an
-/// object that could set it off.
-struct Collection {
-    disable: unsafe extern "C" fn() -> c_int,
-    enable: unsafe extern "C" fn() -> c_int,
-}
-
 impl PublicApi {
     /// `None` if this Python does not export them.
     pub(super) fn find() -> Option<PublicApi> {
@@ -53,8 +47,7 @@ impl PublicApi {
                     },
                 },
                 give_back: real::function(c"Py_DecRef")?,
-                collection: Option::zip(real::function(c"PyGC_Disable"), real::function(c"PyGC_Enable"))
-                    .map(|(disable, enable)| Collection { disable, enable }),
+                collection: Collection::find(),
             })
         }
     }
@@ -76,7 +69,7 @@ impl PublicApi {
         // SAFETY: the caller's promise. No Python code runs here. The first frame is borrowed, the ones behind it are new
         // references, given back here; so are the code objects, which their frames keep alive.
         unsafe {
-            let collected = self.collection.as_ref().is_some_and(|collection| (collection.disable)() != 0);
+            let _held_off = self.collection.as_ref().map(|collection| collection.hold_off());
             let mut frame = (self.current_frame)();
             let mut owned = false;
             while !frame.is_null() {
@@ -91,9 +84,6 @@ impl PublicApi {
                 owned = true;
             }
             without_object.restore(self.give_back);
-            if let (Some(collection), true) = (&self.collection, collected) {
-                (collection.enable)();
-            }
         }
         frames
     }

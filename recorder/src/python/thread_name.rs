@@ -6,9 +6,10 @@
 //! read it, but so that no code of the job's runs: properties and `__getattr__` are passed over.
 #![allow(unsafe_code)]
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{c_char, c_void};
 use std::sync::OnceLock;
 
+use super::collection::Collection;
 use super::frames::{Frame, get_unchecked};
 use super::layout::Layout;
 use super::text::text;
@@ -29,8 +30,7 @@ struct Api {
     attribute: unsafe extern "C" fn(Object, Object) -> Object,
     forget_exception: unsafe extern "C" fn(),
     give_back: unsafe extern "C" fn(Object),
-    disable_collection: Option<unsafe extern "C" fn() -> c_int>,
-    enable_collection: Option<unsafe extern "C" fn() -> c_int>,
+    collection: Option<Collection>,
     /// Address of the type of strings.
     text_type: usize,
 }
@@ -48,8 +48,7 @@ impl Api {
                 attribute: real::function(c"PyObject_GenericGetAttr")?,
                 forget_exception: real::function(c"PyErr_Clear")?,
                 give_back: real::function(c"Py_DecRef")?,
-                disable_collection: real::function(c"PyGC_Disable"),
-                enable_collection: real::function(c"PyGC_Enable"),
+                collection: Collection::find(),
                 text_type: (text_type != 0).then_some(text_type)?,
             })
         }
@@ -108,7 +107,7 @@ unsafe fn name_of(api: &Api, thread: Object, layout: &Layout) -> Option<String> 
         // A property of this name, in a class of the job's, would be called.
         let is_plain = (api.class_attribute)(type_of(thread), key).is_null();
         // An object without the attribute makes an exception, and making that may collect garbage.
-        let collected = is_plain && api.disable_collection.is_some_and(|disable| disable() != 0);
+        let held_off = api.collection.as_ref().filter(|_| is_plain).map(|collection| collection.hold_off());
         let name = if is_plain { (api.attribute)(thread, key) } else { std::ptr::null_mut() };
         let found = (!name.is_null() && type_of(name) as usize == api.text_type)
             .then(|| text(name.cast_const().cast(), layout).into_owned());
@@ -117,9 +116,7 @@ unsafe fn name_of(api: &Api, thread: Object, layout: &Layout) -> Option<String> 
         } else if is_plain {
             (api.forget_exception)();
         }
-        if let (true, Some(enable)) = (collected, api.enable_collection) {
-            enable();
-        }
+        drop(held_off);
         (api.give_back)(key);
         found
     }
