@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use support::{FIL, Folder, copy_fil, python, run, testdata, unsupported_pythons};
+use support::{FIL, Folder, copy_fil, python, run};
 
 /// A folder with a trace of a job that holds 60 MB in the end.
 fn recorded() -> Folder {
@@ -159,36 +159,6 @@ fn a_command_that_never_loads_the_recorder() {
     let peak = folder.peak();
     assert_eq!(peak.number("peak_bytes"), 0);
     assert!(peak.warnings().iter().any(|warning| warning.contains("nothing was recorded")), "{:?}", peak.warnings());
-}
-
-/// Recorded without stacks, and said so, at once and in every answer.
-#[test]
-fn a_python_whose_stacks_cannot_be_read() {
-    for python in unsupported_pythons() {
-        println!("with {}, {}", python.name, python.why);
-        let folder = Folder::new();
-        let ended = folder.record_code(&python.path, "held = bytearray(60_000_000)\nimport os; os._exit(0)").success();
-        assert!(ended.fil_lines().iter().any(|line| line.contains("stack")), "{ended:#?}");
-        let peak = folder.peak();
-        assert!(peak.number("peak_bytes") > 60_000_000);
-        assert!(peak.warnings().iter().any(|warning| warning.contains("stack")), "{:?}", peak.warnings());
-        assert!(peak.stacks().iter().all(|(_, frames)| frames.is_empty()), "no wrong stacks");
-    }
-}
-
-/// The same with a program that says of itself what such a Python says; the registries have none.
-#[test]
-fn a_free_threaded_python_is_recorded_without_stacks() {
-    let folder = Folder::new();
-    let source = testdata("free_threaded.c");
-    run(Command::new("cc").current_dir(folder.path()).args(["-rdynamic", "-o", "python"]).arg(source)).success();
-    let ended = run(&mut folder.fil(&["record", "--", "./python"])).success();
-    assert!(ended.fil_lines().iter().any(|line| line.contains("free-threaded")), "{ended:#?}");
-    let peak = folder.peak();
-    let [warning] = &peak.warnings()[..] else { panic!("{:?}", peak.warnings()) };
-    assert!(warning.contains("without Python call stacks") && warning.contains("free-threaded"), "{warning}");
-    assert!(peak.number("peak_bytes") > 70_000_000);
-    assert!(peak.stacks().iter().all(|(_, frames)| frames.is_empty()), "no wrong stacks");
 }
 
 /// A program that is no Python at all: heap and mappings, without stacks.

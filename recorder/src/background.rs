@@ -29,7 +29,7 @@ use crate::real;
 use crate::session::{FullSlot, Session};
 use crate::trace_file::TraceFile;
 use crate::turn::Turn;
-use crate::{process_status, threads};
+use crate::{process_status, python, threads};
 
 /// zstd's level. Measured on 18 million events of dicts and strings and 12 million of json: level 1
 /// 0.19 and 0.27 bytes an event for 3 to 4 ns; level -1 a tenth more bytes for 0.5 to 1 ns less;
@@ -145,6 +145,7 @@ pub(crate) fn new_chunk_writer() -> Result<ChunkWriter, String> {
 
 fn work(session: &Session, trace: &mut TraceFile, chunk_writer: &mut ChunkWriter) -> Result<(), String> {
     let mut last_look_ns = 0;
+    let mut late_python_told = false;
     while !STOP_ASKED.load(Ordering::Acquire) {
         let seen = session.work.rings();
         while let Some(full) = session.next_full() {
@@ -159,6 +160,7 @@ fn work(session: &Session, trace: &mut TraceFile, chunk_writer: &mut ChunkWriter
         if u128::from(now - last_look_ns) >= RESIDENT_MEMORY_INTERVAL.as_nanos() {
             last_look_ns = now;
             look_at_resident_memory(now);
+            late_python_told = late_python_told || python::came_late() && tell_of_late_python();
         }
         if threads::first_thread_ended() && process_status::only_this_thread_is_left() {
             end_process();
@@ -214,6 +216,12 @@ fn look_at_resident_memory(now: u64) {
     if let Some(bytes) = resident_bytes() {
         DefinitionLog::write_without_waiting(&Definition::ResidentMemory { time_ns: now, bytes });
     }
+}
+
+/// Says whether it could.
+fn tell_of_late_python() -> bool {
+    let text = "Python was loaded when the process already ran";
+    DefinitionLog::write_without_waiting(&Definition::Notice { kind: NoticeKind::NoStacks, text })
 }
 
 /// Recording ends here, the job goes on.

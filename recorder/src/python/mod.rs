@@ -25,6 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use format::{Definition, NoticeKind};
 
 use crate::definitions::DefinitionLog;
+use crate::real;
 use frames::ThreadStates;
 use layout::Layout;
 
@@ -40,10 +41,13 @@ struct Python {
 
 static PYTHON: OnceLock<Python> = OnceLock::new();
 static STACKS_ON: AtomicBool = AtomicBool::new(false);
+/// [`prepare`] was called.
+static PREPARED: AtomicBool = AtomicBool::new(false);
 
 /// Makes ready to read the Python of this version, which runs in this process. For one that fil
 /// does not know there are no stacks, and the trace says why.
 pub(crate) fn prepare(version: &str) {
+    PREPARED.store(true, Ordering::Release);
     self_check::prepare();
     match find(version) {
         Ok(python) => {
@@ -54,6 +58,11 @@ pub(crate) fn prepare(version: &str) {
         }
         Err(reason) => give_notice(NoticeKind::NoStacks, &reason),
     }
+}
+
+/// Whether a Python has come into this process by dlopen. What it does is recorded as that of any C library.
+pub(crate) fn came_late() -> bool {
+    !PREPARED.load(Ordering::Acquire) && !real::symbol(c"Py_GetVersion").is_null()
 }
 
 fn find(version: &str) -> Result<Python, String> {
