@@ -5,6 +5,12 @@ _EXPECTED = {
     ("cpython", "SysModuleTest.test_debugmallocstats"): (
         "Python reports on pymalloc only while nothing is hooked in front of it; the same with -X tracemalloc"
     ),
+    ("cpython", "CmdLineTest.test_xdev"): (
+        "Python names its allocators only while nothing is hooked in front of them; the same with -X tracemalloc"
+    ),
+    ("cpython", "CmdLineTest.test_pythonmalloc"): (
+        "Python names its allocators only while nothing is hooked in front of them; the same with -X tracemalloc"
+    ),
     ("cpython", "POSIXProcessTestCase.test_pass_fds_redirected"): (
         "a child must have no descriptors but its own; each recorded process also has the trace open, as number 500"
     ),
