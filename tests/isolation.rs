@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use rustix::process::geteuid;
-use support::{Folder, for_each_python, list, not_tested, number, python, run, text};
+use support::{Folder, for_each_python, library, list, not_tested, number, python, run, text};
 
 /// Private anonymous mappings: their sizes count, on every Python.
 const HOLD: &str = "
@@ -103,9 +103,13 @@ os.wait()
     for_each_python(|python| {
         let folder = Folder::new();
         let ended = folder.record_code(&python.path, code).success();
-        assert!(ended.stderr.contains("1 of its forked children"), "{}: {ended:#?}", python.name);
+        assert!(ended.stderr.contains("a forked child, which could make no spool"), "{}: {ended:#?}", python.name);
         let peak = folder.peak();
-        assert!(peak.warnings().iter().any(|warning| warning.contains("1 of its forked children")), "{}", peak.value());
+        assert!(
+            peak.warnings().iter().any(|warning| warning.contains("a forked child, which could make no spool")),
+            "{}",
+            peak.value()
+        );
         assert_eq!(peak.value()["complete"].as_bool(), Some(false), "{}", python.name);
     });
 }
@@ -130,6 +134,33 @@ fn processes_with_the_same_id_add_up() {
         }
         let held: Vec<u64> = held.into_values().collect();
         assert_eq!(held, [10 + 20 + 40, 20 + 40 + 80], "MiB of 1 and its child in each, on {}", python.name);
+    });
+}
+
+/// A child of vfork has its parent's memory and none of its threads. It must not stop them, nor start one.
+#[test]
+fn a_child_of_vfork_can_enter_a_namespace() {
+    let folder = Folder::new();
+    let library = library(&folder, "vfork.c");
+    let code = format!(
+        "
+import ctypes
+print(ctypes.CDLL('{}').unshare_in_vfork())
+def hold(): return [str(number) for number in range(300_000)]
+held = hold()
+print('done')
+",
+        library.display()
+    );
+    let plain = run(Command::new(python()).args(["-c", &code])).success();
+    if plain.stdout != "0\ndone\n" {
+        return not_tested("namespaces of users cannot be made here");
+    }
+    for_each_python(|python| {
+        let folder = Folder::new();
+        let ended = folder.record_code(&python.path, &code).success();
+        assert_eq!(ended.stdout, plain.stdout, "{}", python.name);
+        assert_eq!(folder.peak().warnings(), Vec::<String>::new(), "{}", python.name);
     });
 }
 

@@ -7,7 +7,8 @@
 //! Never a deadlock, and why: the locks are taken in the order of `before`, whoever holds a later one
 //! never waits for an earlier one, and none is held while its holder waits for the background thread
 //! (see [`Session::wait_for_slot`]). A second thread that forks waits for the first one's background
-//! thread to be let go, with nothing of fil's in its hands.
+//! thread to be let go, with nothing of fil's in its hands. A copy that began without these handlers, when others
+//! may have held the locks, takes none and is no longer recorded when it forks.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -21,13 +22,15 @@ use crate::{background, process, threads};
 
 thread_local! {
     // No destructor and plain data: this is a bare word of the forking thread's.
-    static FORKING: Cell<Forking> = const { Cell::new(Forking { activity: 0, background_ran: false }) };
+    static FORKING: Cell<Forking> = const { Cell::new(Forking { activity: 0, background_ran: false, held: false }) };
 }
 
 #[derive(Clone, Copy)]
 struct Forking {
     activity: u64,
     background_ran: bool,
+    /// The locks are.
+    held: bool,
 }
 
 /// Called once, before the job runs.
@@ -39,20 +42,23 @@ pub(crate) fn prepare() {
 extern "C" fn before() {
     let activity = thread_words().activity.get();
     Guard::silence_thread();
-    let mut forking = Forking { activity, background_ran: false };
-    if let Some(session) = Session::current() {
+    let mut forking = Forking { activity, background_ran: false, held: false };
+    if let Some(session) = Session::of_this_process() {
+        forking.held = true;
         forking.background_ran = background::hold(session);
         threads::hold_for_fork();
         DefinitionLog::lock_for_fork().hold();
         session.spool.lock_for_fork().hold();
         session.trace.hold();
+    } else {
+        guard::switch_off();
     }
     FORKING.set(forking);
 }
 
 extern "C" fn after_in_parent() {
     let forking = FORKING.get();
-    if let Some(session) = Session::current() {
+    if let (true, Some(session)) = (forking.held, Session::current()) {
         let_go(session);
         if forking.background_ran {
             background::ensure_running(session);
@@ -63,7 +69,7 @@ extern "C" fn after_in_parent() {
 
 extern "C" fn after_in_child() {
     let forking = FORKING.get();
-    if let Some(parent) = Session::current() {
+    if let (true, Some(parent)) = (forking.held, Session::current()) {
         let_go(parent);
         threads::restart_in_child();
         DefinitionLog::lock().restart();

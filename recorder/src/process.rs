@@ -26,7 +26,7 @@ pub(crate) fn start(arguments: &[&CStr]) -> bool {
         return false;
     }
     if let Some(library) = operator_new::beside_malloc() {
-        let text = format!("what C++ code allocates by the operator new of {library}, which does not call malloc");
+        let text = format!("what C++ code allocates by the operator new of {library}, but for what that has mapped");
         DefinitionLog::write(&Definition::Notice { kind: NoticeKind::NotAllRecorded, text: &text });
     }
     threads::prepare();

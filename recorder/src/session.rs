@@ -63,6 +63,12 @@ impl Session {
         unsafe { CURRENT.load(Ordering::Acquire).as_ref() }
     }
 
+    /// The same, unless this process is a copy that began without the handlers of fork, by a bare clone, vfork or
+    /// _Fork: that one has no thread of the recorder's, and its locks are as they happened to be.
+    pub(crate) fn of_this_process() -> Option<&'static Session> {
+        Session::current().filter(|session| session.process.pid == std::process::id())
+    }
+
     /// Creates the spool, and makes this the session of the process.
     pub(crate) fn start(configuration: Configuration, header: SpoolHeader, trace: TraceFile) -> io::Result<()> {
         let process = header.process;

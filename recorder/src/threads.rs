@@ -92,7 +92,7 @@ fn attach(given_name: Option<&str>) -> *mut ThreadRecorder {
     background::ensure_running(session);
     let thread = ThreadNumber(NEXT_THREAD.fetch_add(1, Ordering::Relaxed));
     let Some(slot) = session.first_slot().filter(|_| thread.0 < MAX_THREADS) else {
-        background::give_up("there are more threads than the spool has room for");
+        background::give_up("the spool has no room for another thread");
         return null_mut();
     };
     let name = given_name.map_or_else(|| own_name(session), str::to_owned);

@@ -127,7 +127,10 @@ fn notice_of_silent_children(spool: &[u8]) -> Vec<u8> {
     if children == 0 {
         return Vec::new();
     }
-    let text = format!("{children} of its forked children, which could make no spool and could not say so");
+    let text = match children {
+        1 => "a forked child, which could make no spool and could not say so".to_owned(),
+        _ => format!("{children} forked children, which could make no spool and could not say so"),
+    };
     let notice = Definition::Notice { kind: NoticeKind::NotAllRecorded, text: &text };
     let mut encoded = vec![0; 256];
     let length = encode_definition(&notice, &mut encoded).unwrap_or(0);

@@ -39,7 +39,7 @@ pub unsafe extern "C" fn setns(descriptor: c_int, kind: c_int) -> c_int {
 
 fn without_background(real_call: impl FnOnce() -> c_int) -> c_int {
     let _silence = Guard::silence();
-    let Some(session) = Session::current() else { return real_call() };
+    let Some(session) = Session::of_this_process() else { return real_call() };
     let errno = ErrnoKept::new();
     let ran = background::hold(session);
     drop(errno);
