@@ -133,8 +133,7 @@ while True: pass
     }
 }
 
-/// Out of the C library nothing of fil's is half-done, and recording goes on. Out of the recorder it may be:
-/// then recording ends, and the trace says so.
+/// Out of the C library: nothing of fil's is half-done there, and recording goes on.
 #[test]
 fn a_signal_handler_may_jump_out_of_an_allocation() {
     let folder = Folder::new();
@@ -144,26 +143,18 @@ fn a_signal_handler_may_jump_out_of_an_allocation() {
 import ctypes
 bytes(1)  # what the first call makes for all others is not the block's
 def hold(): return bytes(70_000_000)
-def hold_again(): return bytes(80_000_000)
-library = ctypes.CDLL('{}')
-print(library.out_of_a_call())
+print(ctypes.CDLL('{}').out_of_a_call())
 held = hold()
-print(library.out_of_mappings(200))
-held_again = hold_again()
 ",
         library.display()
     );
     for_each_python(|python| {
         let folder = Folder::new();
         let ended = folder.record_code(&python.path, &code).success();
-        assert_eq!(ended.stdout, "1\n200\n", "{}: {ended:#?}", python.name);
+        assert_eq!(ended.stdout, "1\n", "{}: {ended:#?}", python.name);
         let peak = folder.peak();
         assert_eq!(peak.bytes_of("<string>", "hold"), 70_000_033, "{}", python.name);
-        match &peak.warnings()[..] {
-            [] => assert_eq!(peak.bytes_of("<string>", "hold_again"), 80_000_033, "{}", python.name),
-            [why] => assert!(why.contains("a signal handler jumped out of an allocation"), "{why}"),
-            warnings => panic!("{warnings:#?} on {}", python.name),
-        }
+        assert_eq!(peak.warnings(), Vec::<String>::new(), "{}", python.name);
     });
 }
 
