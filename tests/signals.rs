@@ -142,8 +142,19 @@ fn a_signal_handler_may_jump_out_of_an_allocation() {
         "
 import ctypes
 bytes(1)  # what the first call makes for all others is not the block's
+jumps = ctypes.PyDLL('{}')
 def hold(): return bytes(70_000_000)
-print(ctypes.CDLL('{}').out_of_a_call())
+# What ctypes makes for a function belongs to none of these; nor do results, or what lives during a call.
+after_a_jump, in_a_handler = jumps.deep_after_a_jump, jumps.interrupted
+after_a_jump.restype = in_a_handler.restype = None
+sizes = [ctypes.c_size_t(size) for size in (30_000_000, 20_000_000, 10_000_000)]
+def deep(): after_a_jump(sizes[0])
+def interrupted(): in_a_handler(0, sizes[1])
+def interrupted_aside(): in_a_handler(1, sizes[2])
+print(jumps.out_of_a_call())
+deep()
+interrupted()
+interrupted_aside()
 held = hold()
 ",
         library.display()
@@ -153,7 +164,8 @@ held = hold()
         let ended = folder.record_code(&python.path, &code).success();
         assert_eq!(ended.stdout, "1\n", "{}: {ended:#?}", python.name);
         let peak = folder.peak();
-        assert_eq!(peak.bytes_of("<string>", "hold"), 70_000_033, "{}", python.name);
+        let bytes = ["hold", "deep", "interrupted", "interrupted_aside"].map(|site| peak.bytes_of("<string>", site));
+        assert_eq!(bytes, [70_000_033, 30_000_000, 20_000_000, 10_000_000], "{}", python.name);
         assert_eq!(peak.warnings(), Vec::<String>::new(), "{}", python.name);
     });
 }

@@ -13,8 +13,9 @@
 //! inside a Python allocation, which is an arena of pymalloc.
 //!
 //! The word that tells the state also tells where on the stack the hook is. A nested call lies below it.
-//! So a call that does not was never nested: a signal handler has left the hook by `siglongjmp`. Python's allocator
-//! is called most and looks least: it leaves that question to the calls of the malloc and mmap families behind it.
+//! So a jump to above it leaves the hook, as that of a signal handler by `siglongjmp`. And should the jump itself have gone
+//! unseen, the next call from above tells. Python's allocator is called most and looks least: it leaves that question
+//! to the calls of the malloc and mmap families behind it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -155,16 +156,40 @@ impl Drop for Guard {
     }
 }
 
-/// The calling thread has left the hook of `activity` by a jump out of a signal handler, and is idle from here on.
-/// Out of the real call, all is well but for what that call was about to do. Out of the recorder, an event may be
-/// half-made: recording ends.
+/// The calling thread is about to jump to a place on its stack.
+pub(crate) fn notice_jump_to(stack_pointer: u64) {
+    let activity = thread_words().activity.get();
+    if activity == IDLE || activity == SILENT {
+        return;
+    }
+    // A handler may run on a stack of its own, which lies anywhere.
+    let place = activity & !STATE;
+    let handlers = signal_stack::addresses();
+    let leaves = match (handlers.contains(&place), handlers.contains(&stack_pointer)) {
+        (true, false) => true,
+        (false, true) => false,
+        _ => stack_pointer > place,
+    };
+    if leaves {
+        leave_hook(activity);
+    }
+}
+
+/// A hook is called from above that of `activity`: the calling thread has left that one.
 #[cold]
 #[inline(never)]
 fn notice_jump(activity: u64) {
-    // Unless it is a handler that interrupts the hook, and runs on a stack of its own, which lies anywhere.
-    if signal_stack::is_in_use() {
-        return;
+    // Unless it is a handler that interrupts the hook, on a stack of its own.
+    if !signal_stack::is_in_use() {
+        leave_hook(activity);
     }
+}
+
+/// The calling thread leaves the hook of `activity` by a jump out of a signal handler, and is idle from here on.
+/// Out of the real call, all is well but for what that call was about to do. Out of the recorder, an event may be
+/// half-made: recording ends.
+#[cold]
+fn leave_hook(activity: u64) {
     if activity & STATE == RECORDING {
         background::give_up_without_waiting("a signal handler jumped out of an allocation while it was recorded");
     }

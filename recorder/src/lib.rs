@@ -29,6 +29,7 @@ mod fork;
 mod guard;
 mod hooks;
 mod intern_table;
+mod jump_buffer;
 mod kept_file;
 mod lock;
 mod operator_new;

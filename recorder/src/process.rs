@@ -31,7 +31,7 @@ pub(crate) fn start(arguments: &[&CStr]) -> bool {
     }
     threads::prepare();
     if let Some(version) = python_version {
-        python::prepare(version);
+        python::prepare(version, hooks::python_domains::are_first);
         hooks::python_domains::install();
     }
     guard::switch_on();

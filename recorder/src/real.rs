@@ -115,6 +115,10 @@ real_functions! {
     abort: fn() -> !;
     unshare: fn(c_int) -> c_int;
     setns: fn(c_int, c_int) -> c_int;
+    longjmp: fn(*mut c_void, c_int) -> !;
+    _longjmp: fn(*mut c_void, c_int) -> !;
+    siglongjmp: fn(*mut c_void, c_int) -> !;
+    __longjmp_chk: fn(*mut c_void, c_int) -> !;
     fopen: fn(*const c_char, *const c_char) -> *mut libc::FILE;
 }
 

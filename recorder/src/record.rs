@@ -5,7 +5,7 @@ use std::ffi::c_void;
 use format::{Domain, MappingKind, StackId};
 
 use crate::guard::Guard;
-use crate::python;
+use crate::python::{self, Check};
 use crate::threads::{self, with_recorder};
 
 /// A block of `size` requested bytes came to life; null is a failed call and no event.
@@ -35,7 +35,9 @@ pub(crate) fn undo_free(guard: &Guard) {
 #[cold]
 pub(crate) fn map(guard: &Guard, kind: MappingKind, accessible: bool, start: *mut c_void, length: usize) {
     guard.recording();
-    with_recorder(guard, |recorder| recorder.map(kind, accessible, start as usize, whole_pages(length)));
+    with_recorder(guard, |recorder| {
+        recorder.map(check_of_mapping(guard), kind, accessible, start as usize, whole_pages(length))
+    });
 }
 
 /// A range is about to be unmapped or moved.
@@ -49,14 +51,21 @@ pub(crate) fn unmap(guard: &Guard, start: *mut c_void, length: usize) {
 #[cold]
 pub(crate) fn remap(guard: &Guard, start: *mut c_void, length: usize) {
     guard.recording();
-    with_recorder(guard, |recorder| recorder.remap(start as usize, whole_pages(length)));
+    with_recorder(guard, |recorder| recorder.remap(check_of_mapping(guard), start as usize, whole_pages(length)));
 }
 
 /// A range became accessible, or a reservation.
 #[cold]
 pub(crate) fn protect(guard: &Guard, accessible: bool, start: *mut c_void, length: usize) {
     guard.recording();
-    with_recorder(guard, |recorder| recorder.protect(accessible, start as usize, whole_pages(length)));
+    with_recorder(guard, |recorder| {
+        recorder.protect(check_of_mapping(guard), accessible, start as usize, whole_pages(length))
+    });
+}
+
+/// A mapping inside of Python's allocator is an arena.
+fn check_of_mapping(guard: &Guard) -> Check {
+    if guard.in_python_allocator() { Check::Never } else { Check::WhenVerifying }
 }
 
 /// What a new thread takes over from the one that starts it.
@@ -72,7 +81,7 @@ pub(crate) struct Origin {
 pub(crate) fn origin_of_new_thread(guard: &Guard) -> Origin {
     guard.recording();
     let mut stack = StackId::EMPTY;
-    with_recorder(guard, |recorder| stack = recorder.current_stack(false));
+    with_recorder(guard, |recorder| stack = recorder.current_stack(Check::WhenVerifying));
     Origin { stack, name: python::name_of_started_thread() }
 }
 

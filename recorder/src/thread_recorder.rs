@@ -10,7 +10,7 @@ use format::{ChunkHeader, ChunkKind, Definition, Domain, EventEncoder, MappingKi
 use crate::clock::now_ns;
 use crate::definitions::DefinitionLog;
 use crate::errno::ErrnoKept;
-use crate::python::StackCache;
+use crate::python::{Check, StackCache};
 use crate::session::Session;
 use crate::spool::Slot;
 use crate::turn::Turn;
@@ -71,7 +71,7 @@ impl ThreadRecorder {
     /// A block came to life.
     #[inline(always)]
     pub(crate) fn alloc(&mut self, domain: Domain, address: usize, size: usize) {
-        let stack = self.current_stack(domain == Domain::Python);
+        let stack = self.current_stack(if domain == Domain::Python { Check::Always } else { Check::WhenVerifying });
         if size as u64 >= TIME_STAMP_SIZE {
             self.until_time_stamp = 1;
         }
@@ -92,8 +92,8 @@ impl ThreadRecorder {
 
     /// A range was mapped.
     #[inline(never)]
-    pub(crate) fn map(&mut self, kind: MappingKind, accessible: bool, address: usize, length: usize) {
-        let stack = self.current_stack(false);
+    pub(crate) fn map(&mut self, check: Check, kind: MappingKind, accessible: bool, address: usize, length: usize) {
+        let stack = self.current_stack(check);
         self.until_time_stamp = 1;
         self.event(|encoder, out, at| encoder.map(out, at, kind, accessible, address as u64, length as u64, stack));
     }
@@ -108,16 +108,16 @@ impl ThreadRecorder {
 
     /// What the last [`ThreadRecorder::unmap`] took away is now mapped here.
     #[inline(never)]
-    pub(crate) fn remap(&mut self, address: usize, length: usize) {
-        let stack = self.current_stack(false);
+    pub(crate) fn remap(&mut self, check: Check, address: usize, length: usize) {
+        let stack = self.current_stack(check);
         self.until_time_stamp = 1;
         self.event(|encoder, out, at| encoder.remap(out, at, address as u64, length as u64, stack));
     }
 
     /// A range became accessible, or a reservation.
     #[inline(never)]
-    pub(crate) fn protect(&mut self, accessible: bool, address: usize, length: usize) {
-        let stack = self.current_stack(false);
+    pub(crate) fn protect(&mut self, check: Check, accessible: bool, address: usize, length: usize) {
+        let stack = self.current_stack(check);
         self.until_time_stamp = 1;
         self.event(|encoder, out, at| encoder.protect(out, at, accessible, address as u64, length as u64, stack));
     }
@@ -125,8 +125,8 @@ impl ThreadRecorder {
     /// The stack that an allocation of this thread belongs to: its own Python frames, or, while it has
     /// none, those of whoever started it.
     #[inline(always)]
-    pub(crate) fn current_stack(&mut self, in_python_allocator: bool) -> StackId {
-        match self.stack_cache.current_stack(in_python_allocator) {
+    pub(crate) fn current_stack(&mut self, check: Check) -> StackId {
+        match self.stack_cache.current_stack(check) {
             StackId::EMPTY => self.inherited_stack,
             own => own,
         }

@@ -9,6 +9,7 @@ listed in expected.py.
 
 import argparse
 import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -16,7 +17,7 @@ from pathlib import Path
 from expected import expected_reason
 from module import find_module
 from side import Side
-from suites import SUITES
+from suites import HANGS, SUITES
 from verdicts import DIFFERENT, EXPECTED, counts, verdicts
 
 
@@ -78,16 +79,25 @@ def main():
         return compare(options, Path(folder))
 
 
+def python_version(python):
+    """Such as "3.11"."""
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    return subprocess.run([python, "-c", code], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
 def compare(options, folder):
     """Compares the modules asked for; returns the exit code."""
     suite = SUITES[options.suite]
     header = f"{'module':38} {'cases':>6} {'passed':>6} {'in fil':>6} {'diff.':>5}"
     print(f"{header} {'s':>8} {'s in fil':>8} {'trace MiB':>9} {'analyzed':>8}", flush=True)
     differing = []
+    hangs = HANGS.get(python_version(options.python), ())
     for name in options.modules or suite.selected(options.selection):
         module = find_module(options.python, suite.name, name)
         if module is None:
             print(f"{name:38} is not in this Python")
+        elif name in hangs and not options.modules:
+            print(f"{name:38} hangs in this Python without fil")
         elif not compare_module(options, suite, module, folder):
             differing.append(name)
     print(f"{len(differing)} modules differ: {' '.join(differing)}" if differing else "no module differs")

@@ -7,6 +7,7 @@
 
 pub(crate) mod exit;
 pub(crate) mod heap;
+pub(crate) mod jump;
 pub(crate) mod mapping;
 mod mapping_kind;
 pub(crate) mod namespace;

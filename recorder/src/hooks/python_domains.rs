@@ -49,19 +49,29 @@ impl Api {
     /// Puts the hooks in front of the domains that do not have them there.
     fn hook(&self) {
         for domain in DOMAINS {
-            // SAFETY: the first call fills the structure for every domain there is, and the second
-            // one copies it. From 3.12 on both take a lock, which no one holds who calls malloc:
-            // under it Python only copies these structures.
-            unsafe {
-                let mut allocator = MaybeUninit::uninit();
-                (self.get)(domain, allocator.as_mut_ptr());
-                let allocator = allocator.assume_init();
-                if !allocator.is_hooked() {
-                    let hooked = if domain == RAW { allocator.hooked::<true>() } else { allocator.hooked::<false>() };
-                    (self.set)(domain, &hooked);
-                }
+            let allocator = self.allocator(domain);
+            if !allocator.is_hooked() {
+                let hooked = if domain == RAW { allocator.hooked::<true>() } else { allocator.hooked::<false>() };
+                // SAFETY: Python copies the structure, under the lock of Api::allocator.
+                unsafe { (self.set)(domain, &hooked) }
             }
         }
+    }
+
+    /// What stands in front of a domain.
+    fn allocator(&self, domain: c_int) -> PyMemAllocatorEx {
+        let mut allocator = MaybeUninit::uninit();
+        // SAFETY: the call fills the structure for every domain there is. From 3.12 on it takes a lock, which
+        // no one holds who calls malloc: under it Python only copies these structures.
+        unsafe {
+            (self.get)(domain, allocator.as_mut_ptr());
+            allocator.assume_init()
+        }
+    }
+
+    /// Whether the hooks are in front of every domain.
+    fn is_hooked(&self) -> bool {
+        DOMAINS.iter().all(|&domain| self.allocator(domain).is_hooked())
     }
 
     /// Whether the calling thread is one of Python's.
@@ -77,6 +87,11 @@ pub(crate) fn install() {
     api.hook();
     *API.lock() = Some(api);
     UNSETTLED.store(true, Ordering::Release);
+}
+
+/// Whether Python's allocations come to the hooks first.
+pub(crate) fn are_first() -> bool {
+    API.try_lock().is_some_and(|api| api.as_ref().is_some_and(Api::is_hooked))
 }
 
 /// To be called where the job allocates outside the hooks, which is when they may have been replaced.

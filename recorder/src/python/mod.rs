@@ -29,6 +29,7 @@ use crate::real;
 use frames::ThreadStates;
 use layout::Layout;
 
+pub(crate) use self_check::Check;
 pub(crate) use stack_cache::{StackCache, next_ids};
 pub(crate) use thread_name::name_of_started_thread;
 pub(crate) use version::version_text;
@@ -37,6 +38,8 @@ pub(crate) use version::version_text;
 struct Python {
     layout: Layout,
     thread_states: ThreadStates,
+    /// Whether Python's allocations come to the hooks first, with nobody in front.
+    is_allocator_ours: fn() -> bool,
 }
 
 static PYTHON: OnceLock<Python> = OnceLock::new();
@@ -45,11 +48,12 @@ static STACKS_ON: AtomicBool = AtomicBool::new(false);
 static PREPARED: AtomicBool = AtomicBool::new(false);
 
 /// Makes ready to read the Python of this version, which runs in this process. For one that fil
-/// does not know there are no stacks, and the trace says why.
-pub(crate) fn prepare(version: &str) {
+/// does not know there are no stacks, and the trace says why. `is_allocator_ours` tells whether
+/// Python's allocations come to the hooks first.
+pub(crate) fn prepare(version: &str, is_allocator_ours: fn() -> bool) {
     PREPARED.store(true, Ordering::Release);
     self_check::prepare();
-    match find(version) {
+    match find(version, is_allocator_ours) {
         Ok(python) => {
             code_death::watch(&python.layout);
             if PYTHON.set(python).is_ok() {
@@ -65,7 +69,7 @@ pub(crate) fn came_late() -> bool {
     !PREPARED.load(Ordering::Acquire) && !real::symbol(c"Py_GetVersion").is_null()
 }
 
-fn find(version: &str) -> Result<Python, String> {
+fn find(version: &str, is_allocator_ours: fn() -> bool) -> Result<Python, String> {
     let unknown = || format!("fil does not know the call stacks of Python {version}");
     let parsed = version::parse(version).ok_or_else(unknown)?;
     if version::is_debug_build() {
@@ -75,7 +79,7 @@ fn find(version: &str) -> Result<Python, String> {
     let layout = debug_offsets::refine(Layout::of(parsed).ok_or_else(unknown)?, parsed)?;
     let thread_states =
         ThreadStates::find(parsed).ok_or("this Python does not export what fil needs to find its threads")?;
-    Ok(Python { layout, thread_states })
+    Ok(Python { layout, thread_states, is_allocator_ours })
 }
 
 /// The Python to walk, while stacks are recorded.

@@ -6,9 +6,8 @@
 //! `FIL_VERIFY_STACKS=wrong` forgets the innermost frame of each: a test of the test.
 //!
 //! The API makes frame objects, so it allocates; they are taken away again. Those allocations are not recorded (the caller is
-//! inside a hook), and garbage collection, which runs Python code, is switched off meanwhile. It is
-//! asked only inside a call of Python's allocator: a call of malloc may come from one who holds a
-//! lock that those allocations need (tracemalloc does, for its tables).
+//! inside a hook), and garbage collection, which runs Python code, is switched off meanwhile. When it may
+//! be asked, [`Check`] tells.
 #![allow(unsafe_code)]
 
 use std::sync::OnceLock;
@@ -28,6 +27,8 @@ static CHECKS_LEFT: AtomicU32 = AtomicU32::new(CHECKS);
 static API: OnceLock<Option<PublicApi>> = OnceLock::new();
 static VERIFYING: OnceLock<Verifying> = OnceLock::new();
 static VERIFIED: AtomicU64 = AtomicU64::new(0);
+static PASSED_OVER: AtomicU64 = AtomicU64::new(0);
+static SEEN: AtomicU64 = AtomicU64::new(0);
 
 #[derive(PartialEq, Eq)]
 enum Verifying {
@@ -35,6 +36,18 @@ enum Verifying {
     EveryEvent,
     /// As above, with stacks that are wrong.
     WrongStacks,
+}
+
+/// Where a stack was walked, which decides whether Python may be asked about it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Check {
+    /// In front of Python's allocator: the caller holds the GIL, and Python expects that others allocate too.
+    Always,
+    /// Anywhere else: a caller of malloc may hold a lock that Python's allocations need, as tracemalloc does for its
+    /// tables. The verifying mode asks if the thread holds the GIL and nothing stands in front of Python's allocator.
+    WhenVerifying,
+    /// Inside of Python's allocator, which is at work on its tables. The call that it is part of is checked.
+    Never,
 }
 
 /// Whether every event is to be checked.
@@ -52,10 +65,10 @@ pub(super) fn prepare() {
     });
 }
 
-/// Compares the stack that was just walked inside a call of Python's allocator, if checks are left.
+/// Compares the stack that was just walked, if checks are left.
 #[cold]
 #[inline(never)]
-pub(super) fn check(python: &Python, thread_state: *const u8, walked: &StackCache) {
+pub(super) fn check(python: &Python, thread_state: *const u8, walked: &StackCache, check: Check) {
     if !verifying() && CHECKS_LEFT.load(Ordering::Relaxed) == 0 {
         return;
     }
@@ -63,10 +76,9 @@ pub(super) fn check(python: &Python, thread_state: *const u8, walked: &StackCach
     let Some(api) = API.get_or_init(PublicApi::find) else {
         return turn_stacks_off("this Python does not export what fil needs to check its call stacks");
     };
-    // A call of Python's allocator from a thread that does not hold the GIL is against its rules;
-    // it is passed over.
-    if api.attached_thread_state() != thread_state {
-        return;
+    // Without the GIL nothing can be asked. (A call of Python's allocator is then against its rules.)
+    if api.attached_thread_state() != thread_state || check == Check::WhenVerifying && !(python.is_allocator_ours)() {
+        return count(&PASSED_OVER);
     }
     CHECKS_LEFT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).ok();
     let forgotten = usize::from(VERIFYING.get() == Some(&Verifying::WrongStacks));
@@ -80,17 +92,22 @@ pub(super) fn check(python: &Python, thread_state: *const u8, walked: &StackCach
             std::process::abort();
         }
         turn_stacks_off("the call stacks that fil reads differ from what this Python says itself");
-    } else if verifying() {
-        count_verified();
+    } else {
+        count(&VERIFIED);
     }
 }
 
-/// Writes down every power of two, so that the trace knows the number to a factor of two however the
-/// process ends.
-fn count_verified() {
-    let verified = VERIFIED.fetch_add(1, Ordering::Relaxed) + 1;
-    if verified.is_power_of_two() {
-        let text = format!("at least {verified} call stacks were compared with Python's own, with no difference");
+/// Counts a stack, and writes the numbers down at every power of two, so that the trace knows them to a factor of two
+/// however the process ends.
+fn count(kind: &AtomicU64) {
+    kind.fetch_add(1, Ordering::Relaxed);
+    let seen = SEEN.fetch_add(1, Ordering::Relaxed) + 1;
+    if verifying() && seen.is_power_of_two() {
+        let (verified, passed_over) = (VERIFIED.load(Ordering::Relaxed), PASSED_OVER.load(Ordering::Relaxed));
+        let text = format!(
+            "at least {verified} call stacks were compared with Python's own, with no difference; \
+             at least {passed_over} could not be, for want of the GIL or because of others' allocators"
+        );
         give_notice(NoticeKind::StacksVerified, &text);
     }
 }

@@ -14,6 +14,7 @@ use format::{CodeId, Definition, StackId};
 
 use super::frames::{Frame, FrameState, instruction_index};
 use super::layout::Layout;
+use super::self_check::Check;
 use super::{code_object, python, self_check};
 use crate::definitions::DefinitionLog;
 use crate::errno::ErrnoKept;
@@ -49,10 +50,9 @@ pub(crate) struct StackCache {
 }
 
 impl StackCache {
-    /// The calling thread's stack. `in_python_allocator`: Python's allocator was called, so this
-    /// thread holds the GIL and Python's API may be asked whether the stack is right.
+    /// The calling thread's stack. `check` tells whether Python's API may be asked if it is right.
     #[inline]
-    pub(crate) fn current_stack(&mut self, in_python_allocator: bool) -> StackId {
+    pub(crate) fn current_stack(&mut self, check: Check) -> StackId {
         let Some(python) = python() else { return StackId::EMPTY };
         let thread_state = python.thread_states.of_this_thread();
         if thread_state.is_null() {
@@ -65,9 +65,9 @@ impl StackCache {
         }
         let innermost = Frame::innermost(thread_state, &python.layout);
         self.update(innermost, &python.layout);
-        if in_python_allocator && (self.has_new || self_check::verifying()) {
+        if self.has_new && check == Check::Always || check != Check::Never && self_check::verifying() {
             self.has_new = false;
-            self_check::check(python, thread_state, self);
+            self_check::check(python, thread_state, self, check);
         }
         self.entries.last().map_or(StackId::EMPTY, |entry| entry.stack)
     }
