@@ -127,6 +127,15 @@ fn generators_and_greenlets() {
 }
 
 #[test]
+fn calls_of_every_kind() {
+    for_each_version(|python| {
+        for seed in ["1", "2", "3"] {
+            verify_on(python, "verify/calls_job.py", &[seed]);
+        }
+    });
+}
+
+#[test]
 fn exceptions() {
     verify("exceptions_job.py");
 }

@@ -6,7 +6,7 @@
 //! out stays as `layout.rs` has it.
 #![allow(unsafe_code)]
 
-use super::layout::{Layout, Position};
+use super::layout::{Layout, Position, StackTop, Waiting};
 use crate::real;
 
 const COOKIE: [u8; 8] = *b"xdebugpy";
@@ -24,6 +24,8 @@ struct Words {
     frame_instruction: usize,
     frame_locals: usize,
     frame_owner: usize,
+    /// From 3.14 on.
+    frame_stack_top: Option<usize>,
     code_file: usize,
     code_function: usize,
     code_line_table: usize,
@@ -43,6 +45,7 @@ const WORDS_3_13: Words = Words {
     frame_instruction: 31,
     frame_locals: 32,
     frame_owner: 33,
+    frame_stack_top: None,
     code_file: 35,
     code_function: 37,
     code_line_table: 38,
@@ -62,6 +65,7 @@ const WORDS_3_14: Words = Words {
     frame_instruction: 34,
     frame_locals: 35,
     frame_owner: 36,
+    frame_stack_top: Some(37),
     code_file: 40,
     code_function: 42,
     code_line_table: 43,
@@ -81,6 +85,7 @@ const WORDS_3_15: Words = Words {
     frame_instruction: 42,
     frame_locals: 43,
     frame_owner: 44,
+    frame_stack_top: Some(45),
     code_file: 48,
     code_function: 50,
     code_line_table: 51,
@@ -132,6 +137,16 @@ fn refine_from(
         offset => Err(format!("this Python describes its own layout with an offset of {offset}")),
     };
     let Position::Address { object, code_first_traceable, .. } = layout.position else { return Ok(layout) };
+    let waiting = match layout.waiting {
+        None => None,
+        Some(waiting) => {
+            let stack_top = match words.frame_stack_top {
+                Some(word) => StackTop::Address(offset(word)?),
+                None => waiting.stack_top,
+            };
+            Some(Waiting { owner: offset(words.frame_owner)?, stack_top, ..waiting })
+        }
+    };
     Ok(Layout {
         thread_frame: offset(words.thread_frame)?,
         cframe_frame: None,
@@ -145,6 +160,7 @@ fn refine_from(
             code_first_traceable,
             code_units: offset(words.code_units)?,
         },
+        waiting,
         code_first_line: offset(words.code_first_line)?,
         code_file: offset(words.code_file)?,
         code_function: offset(words.code_function)?,

@@ -6,9 +6,11 @@
 
 use std::ffi::c_void;
 
-use super::layout::{Layout, Position};
+use super::layout::{Layout, Position, StackTop};
 use crate::real;
 
+/// `_PyInterpreterFrame.owner` of a function's frame.
+const OWNED_BY_THREAD: u8 = 0;
 /// `_PyInterpreterFrame.owner` of a generator's frame: it counts as complete from its start.
 const OWNED_BY_GENERATOR: u8 = 1;
 /// From this owner on a frame is the interpreter's own and not of Python code. It came with 3.12.
@@ -128,6 +130,42 @@ impl<'a> Frame<'a> {
         // SAFETY: a live frame of a function has all its local variables there.
         let reference: usize = unsafe { read(self.address, self.layout.frame_locals + index * size_of::<usize>()) };
         (reference & !TAG_BITS) as *const u8
+    }
+
+    /// Address of the slot at the top of the frame's value stack, if it waits for `inner`, which is the next frame on
+    /// the chain, in the way that `marker.rs` tells of.
+    #[inline(always)]
+    pub(super) fn dead_slot(self, inner: Frame<'_>) -> Option<usize> {
+        let waiting = self.layout.waiting.as_ref()?;
+        // SAFETY: both are live frames of this layout.
+        unsafe {
+            let owner: u8 = read(self.address, waiting.owner);
+            let inner_owner: u8 = read(inner.address, waiting.owner);
+            if owner > OWNED_BY_GENERATOR || inner_owner != OWNED_BY_THREAD {
+                return None;
+            }
+            if let Some(is_entry) = waiting.is_entry
+                && read::<u8>(inner.address, is_entry) != 0
+            {
+                return None;
+            }
+            match waiting.stack_top {
+                StackTop::Index(field) => {
+                    let top: i32 = read(self.address, field);
+                    (top > 0).then(|| self.address() + self.layout.frame_locals + top as usize * size_of::<usize>())
+                }
+                StackTop::Address(field) => Some(read(self.address, field)).filter(|top| *top != 0),
+            }
+        }
+    }
+
+    /// Whether it is at an instruction at which no marker is reliable.
+    pub(super) fn is_at_unmarkable(self) -> bool {
+        let Some(unmarkable) = self.layout.waiting.and_then(|waiting| waiting.unmarkable) else { return false };
+        let instruction = self.state().instruction - 2 * unmarkable.units_behind;
+        // SAFETY: in front of a code object's code units are its other fields, longer than that.
+        let opcode = unsafe { read::<u8>(instruction as *const u8, 0) };
+        unmarkable.opcodes.contains(&opcode)
     }
 
     /// Whether the frame is one of Python code that has begun its function's body; before that its

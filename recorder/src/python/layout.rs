@@ -23,6 +23,8 @@ pub(super) struct Layout {
     pub(super) frame_locals: usize,
     /// Where in its code the frame is.
     pub(super) position: Position,
+    /// How a frame waits for another, from 3.11 on: what `marker.rs` needs. `None` if there are to be no markers.
+    pub(super) waiting: Option<Waiting>,
     /// `PyCodeObject.co_firstlineno`, 32 bits.
     pub(super) code_first_line: usize,
     /// `PyCodeObject.co_filename`.
@@ -75,6 +77,38 @@ pub(super) enum Position {
     },
 }
 
+/// How a frame says that it waits for another one.
+#[derive(Clone, Copy)]
+pub(super) struct Waiting {
+    /// `owner`, one byte.
+    pub(super) owner: usize,
+    /// Where the top of its value stack is.
+    pub(super) stack_top: StackTop,
+    /// 3.11: `is_entry`, one byte, of the frame that is waited for.
+    pub(super) is_entry: Option<usize>,
+    /// Instructions that wait with a top above which they have taken nothing. See `marker.rs`.
+    pub(super) unmarkable: Option<Instructions>,
+}
+
+/// How a frame says where the top of its value stack is.
+#[derive(Clone, Copy)]
+pub(super) enum StackTop {
+    /// `stacktop`, 32 bits: an index in the frame's local variables and what follows. Not positive while the frame runs.
+    Index(usize),
+    /// From 3.14 on, `stackpointer`: an address. Null while the frame runs.
+    Address(usize),
+}
+
+/// Instructions of 3.12: `LOAD_ATTR_GETATTRIBUTE_OVERRIDDEN` and `LOAD_ATTR_PROPERTY` of its opcode.h. For an
+/// attribute that is then called, they leave one value on the stack for the one that they take.
+#[derive(Clone, Copy)]
+pub(super) struct Instructions {
+    /// Their numbers.
+    pub(super) opcodes: [u8; 2],
+    /// How many code units a waiting frame's position is behind them.
+    pub(super) units_behind: usize,
+}
+
 impl Layout {
     /// The layout of a version, if fil knows it.
     pub(super) fn of((major, minor): (u32, u32)) -> Option<Layout> {
@@ -99,6 +133,7 @@ const PYTHON_3_9: Layout = Layout {
     frame_previous: 24,
     frame_locals: 360,
     position: Position::LastInstruction { last_instruction: 104, per_unit: 2 },
+    waiting: None,
     code_first_line: 40,
     code_file: 104,
     code_function: 112,
@@ -129,6 +164,7 @@ const PYTHON_3_11: Layout = Layout {
     frame_previous: 48,
     frame_locals: 72,
     position: Position::Address { instruction: 56, owner: 69, object: 40, code_first_traceable: 168, code_units: 184 },
+    waiting: Some(Waiting { owner: 69, stack_top: StackTop::Index(64), is_entry: Some(68), unmarkable: None }),
     code_first_line: 72,
     code_file: 112,
     code_function: 128,
@@ -143,6 +179,12 @@ const PYTHON_3_12: Layout = Layout {
     frame_code: 0,
     frame_previous: 8,
     position: Position::Address { instruction: 56, owner: 70, object: 48, code_first_traceable: 176, code_units: 192 },
+    waiting: Some(Waiting {
+        owner: 70,
+        stack_top: StackTop::Index(64),
+        is_entry: None,
+        unmarkable: Some(Instructions { opcodes: [72, 77], units_behind: 9 }),
+    }),
     code_first_line: 68,
     text_ascii: 40,
     text_compact: 56,
@@ -154,6 +196,7 @@ const PYTHON_3_13: Layout = Layout {
     thread_frame: 72,
     cframe_frame: None,
     position: Position::Address { instruction: 56, owner: 70, object: 48, code_first_traceable: 184, code_units: 200 },
+    waiting: Some(Waiting { owner: 70, stack_top: StackTop::Index(64), is_entry: None, unmarkable: None }),
     ..PYTHON_3_12
 };
 
@@ -161,6 +204,7 @@ const PYTHON_3_13: Layout = Layout {
 const PYTHON_3_14: Layout = Layout {
     frame_locals: 80,
     position: Position::Address { instruction: 56, owner: 74, object: 48, code_first_traceable: 192, code_units: 208 },
+    waiting: Some(Waiting { owner: 74, stack_top: StackTop::Address(64), is_entry: None, unmarkable: None }),
     ..PYTHON_3_13
 };
 

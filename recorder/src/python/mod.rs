@@ -12,6 +12,7 @@ mod collection;
 mod debug_offsets;
 mod frames;
 mod layout;
+mod marker;
 mod public_api;
 mod self_check;
 mod stack_cache;
@@ -76,7 +77,10 @@ fn find(version: &str, is_allocator_ours: fn() -> bool) -> Result<Python, String
         // From 3.14 on its assertions forbid what the self-check does inside an allocation.
         return Err("fil does not read the call stacks of a debug build of Python".to_owned());
     }
-    let layout = debug_offsets::refine(Layout::of(parsed).ok_or_else(unknown)?, parsed)?;
+    let mut layout = debug_offsets::refine(Layout::of(parsed).ok_or_else(unknown)?, parsed)?;
+    if !marker::are_wanted() {
+        layout.waiting = None;
+    }
     let thread_states =
         ThreadStates::find(parsed).ok_or("this Python does not export what fil needs to find its threads")?;
     Ok(Python { layout, thread_states, is_allocator_ours })

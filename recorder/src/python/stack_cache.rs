@@ -3,9 +3,10 @@
 //! Each thread keeps its last stack: the frames, outermost first, as addresses, each with the id of
 //! the stack that ends there. At the next event most frames are as they were. The walk goes
 //! from the innermost frame outwards until it meets a frame of the kept stack; from there on the
-//! chain is compared with what is kept, all the way to the outermost frame, and only what changed is
-//! interned anew. A kept entry is believed only if frame, code object and instruction are the same
-//! in the chain of now, so the result is always that of a whole walk.
+//! chain is compared with what is kept, to the outermost frame or to one of which a marker tells that neither it
+//! nor those behind it have run (`marker.rs`), and only what changed is interned anew. An entry in front of that is
+//! believed only if frame, code object and instruction are the same in the chain of now, so the result is always that
+//! of a whole walk.
 #![allow(unsafe_code)]
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +15,7 @@ use format::{CodeId, Definition, StackId};
 
 use super::frames::{Frame, FrameState, instruction_index};
 use super::layout::Layout;
+use super::marker::Marker;
 use super::self_check::Check;
 use super::{code_object, python, self_check};
 use crate::definitions::DefinitionLog;
@@ -29,11 +31,18 @@ static CODE_DEATHS: AtomicU64 = AtomicU64::new(0);
 /// a call returned, another call made. Everything else is a whole walk.
 const NEAR: usize = 4;
 
+/// Among the kept frames every how many'th gets a marker, when it is walked over. The few innermost come and go.
+const MARKER_DISTANCE: usize = 4;
+/// See above.
+const UNMARKED: usize = 2;
+
 #[derive(Clone, Copy)]
 struct Entry {
     state: FrameState,
     code: CodeId,
     stack: StackId,
+    /// Put into the frame when the entries from here outwards were those of the chain.
+    marker: Marker,
 }
 
 /// See the module.
@@ -82,17 +91,17 @@ impl StackCache {
     fn update(&mut self, innermost: Option<Frame<'_>>, layout: &Layout) {
         self.fresh.clear();
         let mut frame = innermost;
+        let mut inner = None;
         while let Some(here) = frame {
-            let near = self.entries.len().saturating_sub(NEAR);
-            let place = self.entries[near..].iter().rposition(|entry| entry.state.frame == here.address());
-            if let Some(place) = place
-                && let Some(same) = self.compare(here, near + place)
+            if let Some(place) = self.place_of(here.address())
+                && let Some(same) = self.compare(here, inner, place)
             {
                 return self.intern_from(same, layout);
             }
             if here.is_complete() {
                 self.fresh.push(here.state());
             }
+            inner = frame;
             frame = here.previous();
         }
         // The whole chain was walked: keep what is the same from the outermost frame on.
@@ -106,29 +115,68 @@ impl StackCache {
         self.intern_from(same, layout);
     }
 
-    /// Compares the chain from `innermost` outwards with the entries from `place` outwards. If the
-    /// frames are the same, the changed ones of them are put into `fresh`, and the result is how
-    /// many entries, from the outermost on, are as they were. `None` if the frames are others.
+    /// Where the kept frame at this address is, if it is found soon.
     #[inline]
-    fn compare(&mut self, innermost: Frame<'_>, place: usize) -> Option<usize> {
-        let mut same = place + 1;
-        let mut frame = Some(innermost);
-        for index in (0..=place).rev() {
-            let kept = self.entries[index].state;
-            let here = skip_to(frame, kept)?;
-            if here.state() != kept {
-                same = index;
-            }
-            frame = here.previous();
+    fn place_of(&self, frame: usize) -> Option<usize> {
+        let near = self.entries.len().saturating_sub(NEAR);
+        let is_it = |entry: &Entry| entry.state.frame == frame;
+        if let Some(place) = self.entries[near..].iter().rposition(is_it) {
+            return Some(near + place);
         }
-        if first_complete(frame).is_some() {
+        // Frames of functions lie one behind the other: after many returns it is further outwards, below those others.
+        let above = self.entries[..near].iter().rev().take_while(|entry| entry.state.frame > frame).count();
+        near.checked_sub(above + 1).filter(|place| is_it(&self.entries[*place]))
+    }
+
+    /// Compares the chain from `innermost`, which `inner` is called by, outwards with the entries from `place`
+    /// outwards, up to a frame that a marker tells has not run. If the frames are the same, the changed ones of them
+    /// are put into `fresh`, and the result is how many entries, from the outermost on, are as they were. `None` if
+    /// the frames are others.
+    #[inline]
+    fn compare(&mut self, innermost: Frame<'_>, inner: Option<Frame<'_>>, place: usize) -> Option<usize> {
+        let Some(same) = self.first_same(innermost, inner, place) else {
+            // Markers have been put where the entries behind are not those of the chain.
+            self.entries[..=place].iter_mut().for_each(|entry| entry.marker = Marker::NONE);
             return None;
-        }
+        };
         let mut frame = Some(innermost);
         for index in (same..=place).rev() {
-            let here = skip_to(frame, self.entries[index].state)?;
+            let here = skip_to(frame?, &mut None, self.entries[index].state)?;
             self.fresh.push(here.state());
             frame = here.previous();
+        }
+        Some(same)
+    }
+
+    /// How many entries, from the outermost on, are as they were, if the chain from `innermost` outwards has the frames
+    /// of those from `place` outwards. Puts markers where there are none.
+    #[inline]
+    fn first_same(&mut self, innermost: Frame<'_>, inner: Option<Frame<'_>>, place: usize) -> Option<usize> {
+        let mut same = place + 1;
+        let mut index = place;
+        let (mut frame, mut inner) = (innermost, inner);
+        loop {
+            let entry = &mut self.entries[index];
+            let here = skip_to(frame, &mut inner, entry.state)?;
+            if here.state() != entry.state {
+                same = index;
+            } else if let Some(inner) = inner {
+                if entry.marker.is_intact(here, inner) {
+                    break;
+                }
+                if place - index >= UNMARKED && index % MARKER_DISTANCE == 0 {
+                    entry.marker = Marker::place(here, inner);
+                }
+            }
+            inner = Some(here);
+            if index == 0 {
+                if first_complete(here.previous()).is_some() {
+                    return None;
+                }
+                break;
+            }
+            index -= 1;
+            frame = here.previous()?;
         }
         Some(same)
     }
@@ -144,7 +192,7 @@ impl StackCache {
                 _ => code_id(state.code, layout),
             };
             let stack = self.stack_id(parent, code, instruction_index(state, layout));
-            let entry = Entry { state, code, stack };
+            let entry = Entry { state, code, stack, marker: Marker::NONE };
             match self.entries.get_mut(place) {
                 Some(older) => *older = entry,
                 None => self.entries.push(entry),
@@ -169,18 +217,19 @@ impl StackCache {
 }
 
 /// The frame that stands where the kept one stood, if only frames that are not complete stand in
-/// front of it. A frame that was pushed there anew and is not complete is passed over like those.
+/// front of it. A frame that was pushed there anew and is not complete is passed over like those. `inner` becomes the
+/// frame in front of it.
 #[inline(always)]
-fn skip_to(mut frame: Option<Frame<'_>>, kept: FrameState) -> Option<Frame<'_>> {
+fn skip_to<'a>(mut here: Frame<'a>, inner: &mut Option<Frame<'a>>, kept: FrameState) -> Option<Frame<'a>> {
     loop {
-        let here = frame?;
         if here.state() == kept {
             return Some(here);
         }
         if here.is_complete() {
             return (here.address() == kept.frame).then_some(here);
         }
-        frame = here.previous();
+        *inner = Some(here);
+        here = here.previous()?;
     }
 }
 
