@@ -3,9 +3,9 @@
 //!
 //! Looking up takes no lock. Inserting and removing is for one thread at a time (the holder of the
 //! definition log's lock). Nodes of 16 bytes stand in segments that are never moved; each is a link in the
-//! chain of its bucket. When there are more than two nodes a bucket, a new generation with eight
-//! times the buckets takes what comes, and lookups go through the generations from the newest on:
-//! growing costs no rehash and no reader ever waits.
+//! chain of its bucket. When there are more than two nodes a bucket, all are put into the chains of a new generation
+//! with eight times the buckets. No reader waits for that. One that is just following a chain of the old generation
+//! may be led into one of the new, which ends like any other; what it misses by that, it finds when it has the lock.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,7 +16,7 @@ const FIRST_SEGMENT: u32 = 4096;
 const SEGMENTS: usize = 19;
 /// Buckets of each generation, as powers of two.
 const GENERATION_BITS: [u32; 4] = [12, 15, 18, 21];
-/// Nodes per bucket at which the next generation begins.
+/// Nodes per bucket at which the next generation begins, if there is one.
 const NODES_PER_BUCKET: u32 = 2;
 /// End of a chain, and no id: ids begin at 1.
 const NONE: u32 = 0;
@@ -24,10 +24,20 @@ const NONE: u32 = 0;
 /// 96 bits. All zero is no key.
 pub(crate) type Key = [u32; 3];
 
+/// What stands in a node whose key was removed.
+const FORGOTTEN: Key = [0; 3];
+
 #[derive(Default)]
 struct Node {
     key: [AtomicU32; 3],
     next: AtomicU32,
+}
+
+impl Node {
+    #[inline(always)]
+    fn key(&self) -> Key {
+        [0, 1, 2].map(|index| self.key[index].load(Ordering::Relaxed))
+    }
 }
 
 /// See the module.
@@ -55,16 +65,19 @@ impl InternTable {
     /// The id of the key, if it has one.
     #[inline]
     pub(crate) fn find(&self, key: Key) -> Option<u32> {
-        for (generation, bits) in self.generations.iter().zip(GENERATION_BITS).rev() {
-            let Some(buckets) = generation.get() else { continue };
-            let mut id = buckets[bucket_of(key, bits)].load(Ordering::Acquire);
-            while id != NONE {
-                let node = self.node(id)?;
-                if node.key.iter().zip(key).all(|(stored, wanted)| stored.load(Ordering::Relaxed) == wanted) {
-                    return Some(id);
-                }
-                id = node.next.load(Ordering::Acquire);
+        let (buckets, bits) = self
+            .generations
+            .iter()
+            .zip(GENERATION_BITS)
+            .rev()
+            .find_map(|(buckets, bits)| Some((buckets.get()?, bits)))?;
+        let mut id = buckets[bucket_of(key, bits)].load(Ordering::Acquire);
+        while id != NONE {
+            let node = self.node(id)?;
+            if node.key() == key {
+                return Some(id);
             }
+            id = node.next.load(Ordering::Acquire);
         }
         None
     }
@@ -83,21 +96,30 @@ impl InternTable {
         let generation =
             GENERATION_BITS.iter().position(|bits| id <= NODES_PER_BUCKET << bits).unwrap_or(GENERATION_BITS.len() - 1);
         let bits = GENERATION_BITS[generation];
-        let buckets =
-            self.generations[generation].get_or_init(|| (0..1 << bits).map(|_| AtomicU32::new(NONE)).collect());
-        let bucket = &buckets[bucket_of(key, bits)];
-        node.next.store(bucket.load(Ordering::Relaxed), Ordering::Relaxed);
+        let buckets = self.generations[generation].get_or_init(|| self.all_in_chains(bits));
         self.count.store(id, Ordering::Release);
-        bucket.store(id, Ordering::Release);
+        link(buckets, bits, id, node);
         true
+    }
+
+    /// The buckets of a new generation, with all nodes that there are.
+    #[cold]
+    fn all_in_chains(&self, bits: u32) -> Box<[AtomicU32]> {
+        let buckets: Box<[AtomicU32]> = (0..1 << bits).map(|_| AtomicU32::new(NONE)).collect();
+        for id in 1..self.next_id() {
+            if let Some(node) = self.node(id).filter(|node| node.key() != FORGOTTEN) {
+                link(&buckets, bits, id, node);
+            }
+        }
+        buckets
     }
 
     /// Forgets the key; its id is not given again. One thread at a time.
     pub(crate) fn remove(&self, key: Key) {
         if let Some(node) = self.find(key).and_then(|id| self.node(id)) {
             // The first two words of a code object's key are its address, never both zero.
-            for stored in &node.key {
-                stored.store(0, Ordering::Relaxed);
+            for (stored, value) in node.key.iter().zip(FORGOTTEN) {
+                stored.store(value, Ordering::Relaxed);
             }
         }
     }
@@ -107,6 +129,13 @@ impl InternTable {
         let (segment, place) = place_of(id);
         self.segments.get(segment)?.get()?.get(place)
     }
+}
+
+/// Puts a node in front of the chain of its bucket.
+fn link(buckets: &[AtomicU32], bits: u32, id: u32, node: &Node) {
+    let bucket = &buckets[bucket_of(node.key(), bits)];
+    node.next.store(bucket.load(Ordering::Relaxed), Ordering::Relaxed);
+    bucket.store(id, Ordering::Release);
 }
 
 /// Segment of an id and place in it: segment k begins at FIRST_SEGMENT * (2^k - 1) + 1.

@@ -6,8 +6,8 @@ use std::ffi::c_void;
 use std::mem::transmute;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
+use super::interning;
 use super::layout::Layout;
-use super::stack_cache;
 use crate::guard::Guard;
 use crate::real;
 
@@ -31,7 +31,7 @@ pub(super) fn watch(layout: &Layout) {
 unsafe extern "C" fn on_code_death(code: *mut c_void) {
     {
         let _silence = Guard::silence();
-        stack_cache::forget_code(code as usize);
+        interning::forget_code(code as usize);
     }
     let original = ORIGINAL.load(Ordering::Acquire);
     // SAFETY: watch() stored the type's own deallocator before this function could be called; the

@@ -6,7 +6,7 @@
 
 use std::ffi::c_void;
 
-use super::layout::{Layout, Position, StackTop};
+use super::layout::{Layout, LayoutSource, Position, StackTop};
 use crate::real;
 
 /// `_PyInterpreterFrame.owner` of a function's frame.
@@ -58,13 +58,13 @@ pub(super) fn get_unchecked() -> Option<GetThreadState> {
 /// A frame that is on the calling thread's chain right now. The type cannot outlive the hook: it is
 /// made from the chain and never stored; what is stored is its address, as a number.
 #[derive(Clone, Copy)]
-pub(super) struct Frame<'a> {
+pub(super) struct Frame<L> {
     address: *const u8,
-    layout: &'a Layout,
+    layout: L,
 }
 
 /// The parts of a frame that decide whether it is as it was.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct FrameState {
     /// Address of the frame.
     pub(super) frame: usize,
@@ -74,10 +74,11 @@ pub(super) struct FrameState {
     pub(super) instruction: usize,
 }
 
-impl<'a> Frame<'a> {
+impl<L: LayoutSource> Frame<L> {
     /// The innermost frame, Python's or not, of this thread state.
     #[inline(always)]
-    pub(super) fn innermost(thread_state: *const u8, layout: &'a Layout) -> Option<Frame<'a>> {
+    pub(super) fn innermost(thread_state: *const u8, source: L) -> Option<Frame<L>> {
+        let layout = source.layout();
         // SAFETY: a live thread state of this layout's version points to a frame or nothing, or to
         // a cframe, which lives on the C stack or in the thread state and points to a frame or nothing.
         let address = unsafe {
@@ -87,19 +88,25 @@ impl<'a> Frame<'a> {
                 _ => frame,
             }
         };
-        Frame::new(address, layout)
+        Frame::new(address, source)
     }
 
     #[inline(always)]
-    fn new(address: *const u8, layout: &'a Layout) -> Option<Frame<'a>> {
+    fn new(address: *const u8, layout: L) -> Option<Frame<L>> {
         (!address.is_null()).then_some(Frame { address, layout })
     }
 
     /// The frame that waits for this one.
     #[inline(always)]
-    pub(super) fn previous(self) -> Option<Frame<'a>> {
+    pub(super) fn previous(self) -> Option<Frame<L>> {
         // SAFETY: a frame on the chain is live, and so is what its link points to.
-        Frame::new(unsafe { read(self.address, self.layout.frame_previous) }, self.layout)
+        Frame::new(unsafe { read(self.address, self.layout().frame_previous) }, self.layout)
+    }
+
+    /// Where this frame's parts are.
+    #[inline(always)]
+    pub(super) fn layout(&self) -> &Layout {
+        self.layout.layout()
     }
 
     #[inline(always)]
@@ -113,14 +120,23 @@ impl<'a> Frame<'a> {
         unsafe {
             FrameState {
                 frame: self.address(),
-                code: read::<usize>(self.address, self.layout.frame_code) & !TAG_BITS,
-                instruction: match self.layout.position {
-                    Position::Address { instruction, .. } => read(self.address, instruction),
-                    // With the sign kept: -1 is the largest address.
-                    Position::LastInstruction { last_instruction, .. } => {
-                        read::<i32>(self.address, last_instruction) as usize
-                    }
-                },
+                code: read::<usize>(self.address, self.layout().frame_code) & !TAG_BITS,
+                instruction: self.instruction(),
+            }
+        }
+    }
+
+    /// See [`FrameState::instruction`].
+    #[inline(always)]
+    pub(super) fn instruction(self) -> usize {
+        // SAFETY: a frame on the chain is live and initialized.
+        unsafe {
+            match self.layout().position {
+                Position::Address { instruction, .. } => read(self.address, instruction),
+                // With the sign kept: -1 is the largest address.
+                Position::LastInstruction { last_instruction, .. } => {
+                    read::<i32>(self.address, last_instruction) as usize
+                }
             }
         }
     }
@@ -128,20 +144,18 @@ impl<'a> Frame<'a> {
     /// The object in a local variable, null if it is not set.
     pub(super) fn local(self, index: usize) -> *const u8 {
         // SAFETY: a live frame of a function has all its local variables there.
-        let reference: usize = unsafe { read(self.address, self.layout.frame_locals + index * size_of::<usize>()) };
+        let reference: usize = unsafe { read(self.address, self.layout().frame_locals + index * size_of::<usize>()) };
         (reference & !TAG_BITS) as *const u8
     }
 
     /// Address of the slot at the top of the frame's value stack, if it waits for `inner`, which is the next frame on
     /// the chain, in the way that `marker.rs` tells of.
     #[inline(always)]
-    pub(super) fn dead_slot(self, inner: Frame<'_>) -> Option<usize> {
-        let waiting = self.layout.waiting.as_ref()?;
+    pub(super) fn dead_slot(self, inner: Frame<L>) -> Option<usize> {
+        let waiting = self.layout().waiting.as_ref()?;
         // SAFETY: both are live frames of this layout.
         unsafe {
-            let owner: u8 = read(self.address, waiting.owner);
-            let inner_owner: u8 = read(inner.address, waiting.owner);
-            if owner > OWNED_BY_GENERATOR || inner_owner != OWNED_BY_THREAD {
+            if read::<u8>(inner.address, waiting.owner) != OWNED_BY_THREAD {
                 return None;
             }
             if let Some(is_entry) = waiting.is_entry
@@ -149,29 +163,27 @@ impl<'a> Frame<'a> {
             {
                 return None;
             }
+            if let Some(unmarkable) = waiting.unmarkable {
+                // In front of a code object's code units are its other fields, longer than what this goes back.
+                let instruction = self.instruction() - 2 * unmarkable.units_behind;
+                if unmarkable.opcodes.contains(&read::<u8>(instruction as *const u8, 0)) {
+                    return None;
+                }
+            }
             match waiting.stack_top {
                 StackTop::Index(field) => {
                     let top: i32 = read(self.address, field);
-                    (top > 0).then(|| self.address() + self.layout.frame_locals + top as usize * size_of::<usize>())
+                    (top > 0).then(|| self.address() + self.layout().frame_locals + top as usize * size_of::<usize>())
                 }
                 StackTop::Address(field) => Some(read(self.address, field)).filter(|top| *top != 0),
             }
         }
     }
 
-    /// Whether it is at an instruction at which no marker is reliable.
-    pub(super) fn is_at_unmarkable(self) -> bool {
-        let Some(unmarkable) = self.layout.waiting.and_then(|waiting| waiting.unmarkable) else { return false };
-        let instruction = self.state().instruction - 2 * unmarkable.units_behind;
-        // SAFETY: in front of a code object's code units are its other fields, longer than that.
-        let opcode = unsafe { read::<u8>(instruction as *const u8, 0) };
-        unmarkable.opcodes.contains(&opcode)
-    }
-
     /// Whether the frame is one of Python code that has begun its function's body; before that its
     /// line is not known, and Python's own tracebacks leave it out (`_PyFrame_IsIncomplete`).
     pub(super) fn is_complete(self) -> bool {
-        let Position::Address { owner, code_first_traceable, code_units, .. } = self.layout.position else {
+        let Position::Address { owner, code_first_traceable, code_units, .. } = self.layout().position else {
             return true;
         };
         // SAFETY: a live frame has its owner, and if that is not the interpreter, it holds its code object.
@@ -196,11 +208,11 @@ pub(super) struct FramesWithoutObject {
 
 impl FramesWithoutObject {
     /// Those on the chain from `innermost` on. Until 3.10 there are none: frames are objects.
-    pub(super) fn of(innermost: Option<Frame<'_>>) -> FramesWithoutObject {
+    pub(super) fn of<L: LayoutSource>(innermost: Option<Frame<L>>) -> FramesWithoutObject {
         let mut pointers = Vec::new();
         let mut frame = innermost;
         while let Some(here) = frame {
-            if let Position::Address { object, .. } = here.layout.position
+            if let Position::Address { object, .. } = here.layout().position
                 && here.is_complete()
             {
                 // SAFETY: a live frame of Python code has this pointer, which is initialized.

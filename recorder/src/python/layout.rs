@@ -8,7 +8,7 @@
 use format::LineTableFormat;
 
 /// Offsets for one minor version.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Layout {
     /// In `PyThreadState`: pointer to the innermost frame (`frame`, from 3.13 on `current_frame`), or,
     /// with a `cframe_frame`, to the `_PyCFrame` that has it (`cframe`).
@@ -52,7 +52,7 @@ pub(super) struct Layout {
 }
 
 /// How a frame says where in its code it is.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) enum Position {
     /// Until 3.10, where a frame is a `PyFrameObject`: a number of 32 bits, -1 before the first
     /// instruction.
@@ -78,7 +78,7 @@ pub(super) enum Position {
 }
 
 /// How a frame says that it waits for another one.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Waiting {
     /// `owner`, one byte.
     pub(super) owner: usize,
@@ -91,7 +91,7 @@ pub(super) struct Waiting {
 }
 
 /// How a frame says where the top of its value stack is.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum StackTop {
     /// `stacktop`, 32 bits: an index in the frame's local variables and what follows. Not positive while the frame runs.
     Index(usize),
@@ -101,7 +101,7 @@ pub(super) enum StackTop {
 
 /// Instructions of 3.12: `LOAD_ATTR_GETATTRIBUTE_OVERRIDDEN` and `LOAD_ATTR_PROPERTY` of its opcode.h. For an
 /// attribute that is then called, they leave one value on the stack for the one that they take.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Instructions {
     /// Their numbers.
     pub(super) opcodes: [u8; 2],
@@ -210,3 +210,58 @@ const PYTHON_3_14: Layout = Layout {
 
 /// Of 3.15.2.
 const PYTHON_3_15: Layout = PYTHON_3_14;
+
+/// Where a walk gets its layout from.
+pub(super) trait LayoutSource: Copy {
+    /// The layout.
+    fn layout(&self) -> &Layout;
+}
+
+/// Any.
+impl LayoutSource for &Layout {
+    #[inline(always)]
+    fn layout(&self) -> &Layout {
+        self
+    }
+}
+
+/// Those of this file are known while compiling: a walk with one of them has its offsets in its instructions.
+macro_rules! known_layouts {
+    ($($name:ident: $layout:ident;)*) => {
+        $(
+            #[derive(Clone, Copy)]
+            pub(super) struct $name;
+
+            impl LayoutSource for $name {
+                #[inline(always)]
+                fn layout(&self) -> &Layout {
+                    const { &$layout }
+                }
+            }
+        )*
+
+        /// A layout, and whether it is one of this file's.
+        pub(super) enum KnownLayout {
+            $($name,)*
+            /// Another one.
+            Other,
+        }
+
+        impl KnownLayout {
+            /// Which one it is.
+            pub(super) fn of(layout: &Layout) -> KnownLayout {
+                $(if *layout == $layout { return KnownLayout::$name; })*
+                KnownLayout::Other
+            }
+        }
+    };
+}
+
+known_layouts! {
+    Python3_9: PYTHON_3_9;
+    Python3_10: PYTHON_3_10;
+    Python3_11: PYTHON_3_11;
+    Python3_12: PYTHON_3_12;
+    Python3_13: PYTHON_3_13;
+    Python3_14: PYTHON_3_14;
+}

@@ -3,18 +3,19 @@
 //! A frame that waits for a Python function which the interpreter runs in the same loop has taken the callable and
 //! its arguments from its value stack, and has put down where the top of that stack is now. What lies at the
 //! top then is dead: nobody reads it, and the function's result will be written there. A marker is a number that
-//! is put into that slot. As long as it is there, and the frame waits at the same instruction with the same top, the
-//! frame has not run. So the frames behind it have not, either, and are as they were.
+//! is put into that slot. As long as it is there, and the frame waits with the same top, the frame has not run. So the
+//! frames behind it have not, either, and are as they were; and the function that it waits for is the same call.
 //!
 //! Why that is so. Say the frame has run since. If the function had returned, its result would lie there. So it raised
-//! an exception; and the frame (or, where it has ended, another one at its address) has come again to wait at
-//! this instruction. This instruction took from the value stack what lay at the slot, so the frame has put it there
-//! before, over the marker. For that the instruction must be one that takes what it needs, and all that begin to run a
-//! function do, in CPython 3.11 to 3.15, with two exceptions. Generators: an iteration that resumes one takes
-//! nothing. The frame that is waited for must be a function's. And in 3.12, attributes that are called as methods: see
-//! `layout::Instructions`. A number is used once per process, so no older marker is taken for another. (What is more, an
-//! exception that is caught has allocated its traceback there, and at that event all entries further inwards are
-//! dropped, with their markers.)
+//! an exception; and the frame (or, where it has ended, another one in its place) has come to wait again, with the
+//! top at the slot. The instruction at which it waits took from the value stack what lay at the slot, so the frame
+//! has put it there before, over the marker. A number is used once per process, so no older marker is taken for it.
+//!
+//! For that the instruction must be one that takes what it needs, and all that begin to run a function do, in CPython
+//! 3.11 to 3.15, with two exceptions. Generators: an iteration that resumes one takes nothing. So the frame that is
+//! waited for must be a function's. And in 3.12, attributes that are called as methods, at which no frame counts as
+//! waiting: see `layout::Instructions`. (Tests cannot show that these two matter: an exception that is caught has
+//! allocated its traceback there, and at that event all entries further inwards are dropped, with their markers.)
 //!
 //! Where C code stands between the two frames, the waiting one has put down nothing. In 3.11 the inner one then says
 //! that it is an entry; from 3.12 on there is a frame of the interpreter's own between them.
@@ -28,11 +29,34 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::frames::Frame;
+use super::layout::LayoutSource;
 
 /// Markers begin with these bits, as no address of x86-64 does, and end with an odd digit.
 const PATTERN: u64 = 0x5f11 << 48;
 
-static NEXT: AtomicU64 = AtomicU64::new(1);
+/// Threads take this many numbers at a time.
+const BLOCK: u64 = 1 << 16;
+
+static NEXT_BLOCK: AtomicU64 = AtomicU64::new(0);
+
+/// A thread's store of numbers that nobody else has.
+#[derive(Default)]
+pub(super) struct MarkerNumbers {
+    next: u64,
+    end: u64,
+}
+
+impl MarkerNumbers {
+    #[inline(always)]
+    fn take(&mut self) -> u64 {
+        if self.next == self.end {
+            self.next = NEXT_BLOCK.fetch_add(BLOCK, Ordering::Relaxed);
+            self.end = self.next + BLOCK;
+        }
+        self.next += 1;
+        PATTERN | (self.next - 1) << 3 | 1
+    }
+}
 
 /// A number that was put into a frame.
 #[derive(Clone, Copy, Default)]
@@ -53,24 +77,19 @@ impl Marker {
     pub(super) const NONE: Marker = Marker { slot: 0, value: 0 };
 
     /// Puts one into a frame of the calling thread's chain, if it waits for `inner` in the way that is needed.
-    #[inline(never)]
-    pub(super) fn place(frame: Frame<'_>, inner: Frame<'_>) -> Marker {
+    #[inline(always)]
+    pub(super) fn place<L: LayoutSource>(frame: Frame<L>, inner: Frame<L>, numbers: &mut MarkerNumbers) -> Marker {
         let Some(slot) = frame.dead_slot(inner) else { return Marker::NONE };
-        if frame.is_at_unmarkable() {
-            return Marker::NONE;
-        }
-        let value = PATTERN | NEXT.fetch_add(1, Ordering::Relaxed) << 3 | 1;
+        let value = numbers.take();
         // SAFETY: a dead slot is memory of the frame's, which only this thread writes, and nobody reads.
         unsafe { (slot as *mut u64).write(value) };
         Marker { slot, value }
     }
 
-    /// Whether the frame that it was put into has not run since. `frame` is at the same address and instruction.
+    /// Whether it was put into this frame, which has not run since.
     #[inline(always)]
-    pub(super) fn is_intact(self, frame: Frame<'_>, inner: Frame<'_>) -> bool {
+    pub(super) fn is_intact<L: LayoutSource>(self, frame: Frame<L>, inner: Frame<L>) -> bool {
         // SAFETY: the slot is the frame's dead one, so it can be read.
-        self.slot != 0
-            && frame.dead_slot(inner) == Some(self.slot)
-            && unsafe { (self.slot as *const u64).read() } == self.value
+        frame.dead_slot(inner) == Some(self.slot) && unsafe { (self.slot as *const u64).read() } == self.value
     }
 }

@@ -2,7 +2,8 @@
 //! and the call stack of the calling thread, read without any help of the interpreter's.
 //!
 //! `layout.rs` and `debug_offsets.rs` know the versions, `frames.rs` and `code_object.rs` read,
-//! `stack_cache.rs` turns frames into stack ids, `thread_name.rs` finds the name of a thread that is
+//! `stack_cache.rs` turns frames into stack ids with the help of `marker.rs` and `stack_memo.rs`, `interning.rs` gives
+//! these ids, `thread_name.rs` finds the name of a thread that is
 //! being started, and `self_check.rs` compares with what `public_api.rs` says and turns stacks off
 //! rather than record wrong ones.
 
@@ -11,11 +12,13 @@ mod code_object;
 mod collection;
 mod debug_offsets;
 mod frames;
+mod interning;
 mod layout;
 mod marker;
 mod public_api;
 mod self_check;
 mod stack_cache;
+mod stack_memo;
 mod text;
 mod thread_name;
 mod version;
@@ -28,16 +31,18 @@ use format::{Definition, NoticeKind};
 use crate::definitions::DefinitionLog;
 use crate::real;
 use frames::ThreadStates;
-use layout::Layout;
+use layout::{KnownLayout, Layout};
 
+pub(crate) use interning::next_ids;
 pub(crate) use self_check::Check;
-pub(crate) use stack_cache::{StackCache, next_ids};
+pub(crate) use stack_cache::StackCache;
 pub(crate) use thread_name::name_of_started_thread;
 pub(crate) use version::version_text;
 
 /// What is needed to walk stacks.
 struct Python {
     layout: Layout,
+    known_layout: KnownLayout,
     thread_states: ThreadStates,
     /// Whether Python's allocations come to the hooks first, with nobody in front.
     is_allocator_ours: fn() -> bool,
@@ -83,7 +88,7 @@ fn find(version: &str, is_allocator_ours: fn() -> bool) -> Result<Python, String
     }
     let thread_states =
         ThreadStates::find(parsed).ok_or("this Python does not export what fil needs to find its threads")?;
-    Ok(Python { layout, thread_states, is_allocator_ours })
+    Ok(Python { known_layout: KnownLayout::of(&layout), layout, thread_states, is_allocator_ours })
 }
 
 /// The Python to walk, while stacks are recorded.

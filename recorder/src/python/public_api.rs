@@ -5,6 +5,7 @@ use std::ffi::{c_char, c_int, c_long, c_void};
 
 use super::collection::Collection;
 use super::frames::{Frame, FramesWithoutObject, NOT_BEGUN, get_unchecked};
+use super::layout::LayoutSource;
 use crate::real;
 
 /// The public functions that know frames. They make objects, so they allocate.
@@ -63,7 +64,7 @@ impl PublicApi {
     ///
     /// # Safety
     /// The calling thread holds the GIL, and the chain is its own.
-    pub(super) unsafe fn frames(&self, innermost: Option<Frame<'_>>) -> Vec<(usize, u32)> {
+    pub(super) unsafe fn frames<L: LayoutSource>(&self, innermost: Option<Frame<L>>) -> Vec<(usize, u32)> {
         let without_object = FramesWithoutObject::of(innermost);
         let mut frames = Vec::new();
         // SAFETY: the caller's promise. No Python code runs here. The first frame is borrowed, the ones behind it are new

@@ -7,38 +7,31 @@
 //! nor those behind it have run (`marker.rs`), and only what changed is interned anew. An entry in front of that is
 //! believed only if frame, code object and instruction are the same in the chain of now, so the result is always that
 //! of a whole walk.
-#![allow(unsafe_code)]
+//!
+//! Most often only the few innermost frames have run: that is tried first.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use format::{CodeId, Definition, StackId};
+use format::{CodeId, StackId};
 
 use super::frames::{Frame, FrameState, instruction_index};
-use super::layout::Layout;
-use super::marker::Marker;
+use super::interning::{code_deaths, code_id, define_stack};
+use super::layout::{self, KnownLayout, LayoutSource};
+use super::marker::{Marker, MarkerNumbers};
 use super::self_check::Check;
-use super::{code_object, python, self_check};
-use crate::definitions::DefinitionLog;
-use crate::errno::ErrnoKept;
-use crate::intern_table::{InternTable, Key};
-
-static CODES: InternTable = InternTable::new();
-static STACKS: InternTable = InternTable::new();
-/// Rises when a code object dies: kept stacks may name its address.
-static CODE_DEATHS: AtomicU64 = AtomicU64::new(0);
+use super::stack_memo::StackMemo;
+use super::{Python, python, self_check};
 
 /// A new frame is looked for among this many of the kept ones, from the innermost on: a call made,
-/// a call returned, another call made. Everything else is a whole walk.
+/// a call returned, another call made.
 const NEAR: usize = 4;
 
-/// Among the kept frames every how many'th gets a marker, when it is walked over. The few innermost come and go.
-const MARKER_DISTANCE: usize = 4;
-/// See above.
-const UNMARKED: usize = 2;
+/// Most frames that are looked at in the short way.
+const INNERMOST: usize = 4;
 
 #[derive(Clone, Copy)]
 struct Entry {
     state: FrameState,
+    /// The stack that ends at the frame behind.
+    parent: StackId,
     code: CodeId,
     stack: StackId,
     /// Put into the frame when the entries from here outwards were those of the chain.
@@ -48,12 +41,19 @@ struct Entry {
 /// See the module.
 #[derive(Default)]
 pub(crate) struct StackCache {
-    /// The last stack, outermost frame first.
+    /// The last stack, outermost frame first; behind `depth` what is left of deeper ones before.
     entries: Vec<Entry>,
+    depth: usize,
+    /// The marker of the last entry but one.
+    marker_behind: Marker,
+    /// The frames of the short way, and their markers, innermost first.
+    walked: [(FrameState, Marker); INNERMOST],
     /// Frames of now that are not kept, innermost first.
     fresh: Vec<FrameState>,
-    /// `CODE_DEATHS` when the entries were made.
+    /// [`code_deaths`] when the entries were made.
     code_deaths: u64,
+    memo: StackMemo,
+    marker_numbers: MarkerNumbers,
     /// Whether a stack that was not known has come since the last check.
     has_new: bool,
 }
@@ -67,28 +67,141 @@ impl StackCache {
         if thread_state.is_null() {
             return StackId::EMPTY;
         }
-        let deaths = CODE_DEATHS.load(Ordering::Acquire);
+        let deaths = code_deaths();
         if deaths != self.code_deaths {
             self.code_deaths = deaths;
             self.entries.clear();
+            self.depth = 0;
+            self.marker_behind = Marker::NONE;
         }
-        let innermost = Frame::innermost(thread_state, &python.layout);
-        self.update(innermost, &python.layout);
+        match python.known_layout {
+            KnownLayout::Python3_9 => self.walk(thread_state, layout::Python3_9),
+            KnownLayout::Python3_10 => self.walk(thread_state, layout::Python3_10),
+            KnownLayout::Python3_11 => self.walk(thread_state, layout::Python3_11),
+            KnownLayout::Python3_12 => self.walk(thread_state, layout::Python3_12),
+            KnownLayout::Python3_13 => self.walk(thread_state, layout::Python3_13),
+            KnownLayout::Python3_14 => self.walk(thread_state, layout::Python3_14),
+            KnownLayout::Other => self.walk(thread_state, &python.layout),
+        }
         if self.has_new && check == Check::Always || check != Check::Never && self_check::verifying() {
-            self.has_new = false;
-            self_check::check(python, thread_state, self, check);
+            self.check(python, thread_state, check);
         }
-        self.entries.last().map_or(StackId::EMPTY, |entry| entry.stack)
+        self.kept().last().map_or(StackId::EMPTY, |entry| entry.stack)
     }
 
     /// The frames of the last [`StackCache::current_stack`], innermost first.
     pub(super) fn frames(&self) -> impl Iterator<Item = FrameState> {
-        self.entries.iter().rev().map(|entry| entry.state)
+        self.kept().iter().rev().map(|entry| entry.state)
     }
 
-    /// Makes the entries those of the chain that begins at `innermost`.
-    #[inline]
-    fn update(&mut self, innermost: Option<Frame<'_>>, layout: &Layout) {
+    fn kept(&self) -> &[Entry] {
+        &self.entries[..self.depth]
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn check(&mut self, python: &Python, thread_state: *const u8, check: Check) {
+        self.has_new = false;
+        self_check::check(python, thread_state, self, check);
+    }
+
+    /// Makes the entries those of the chain of this thread state.
+    #[inline(always)]
+    fn walk<L: LayoutSource>(&mut self, thread_state: *const u8, layout: L) {
+        let innermost = Frame::innermost(thread_state, layout);
+        if innermost.and_then(|innermost| self.update_last(innermost)).is_none() {
+            self.update(innermost, layout);
+        }
+    }
+
+    /// Updates the last entry, if the frame behind the innermost one still waits for it. Then it is the same, and only
+    /// its instruction may be another. `None` if not.
+    #[inline(always)]
+    fn update_last<L: LayoutSource>(&mut self, innermost: Frame<L>) -> Option<()> {
+        let behind = innermost.previous()?;
+        let last = self.entries.get_mut(self.depth.wrapping_sub(1))?;
+        // A frame that is not complete may stand there instead.
+        if innermost.address() != last.state.frame || !self.marker_behind.is_intact(behind, innermost) {
+            return None;
+        }
+        let instruction = innermost.instruction();
+        if instruction != last.state.instruction {
+            last.state.instruction = instruction;
+            let index = instruction_index(last.state, innermost.layout());
+            last.stack = stack_id(&mut self.memo, &mut self.has_new, last.parent, last.code, index);
+        }
+        Some(())
+    }
+
+    #[inline(never)]
+    fn update<L: LayoutSource>(&mut self, innermost: Option<Frame<L>>, layout: L) {
+        if innermost.and_then(|innermost| self.update_innermost(innermost, layout)).is_none() {
+            self.update_all(innermost, layout);
+        }
+        let behind = self.depth.checked_sub(2).map(|place| self.entries[place].marker);
+        self.marker_behind = behind.unwrap_or(Marker::NONE);
+    }
+
+    /// Updates the innermost entries, if few calls and returns have happened and all is as it mostly is. `None` if not:
+    /// then no entry has changed.
+    #[inline(always)]
+    fn update_innermost<L: LayoutSource>(&mut self, innermost: Frame<L>, layout: L) -> Option<()> {
+        // Without markers all frames have to be looked at.
+        layout.layout().waiting.as_ref()?;
+        let mut place = self.likely_place(innermost)?;
+        let mut count = 0;
+        let (mut frame, mut marker) = (innermost, Marker::NONE);
+        let same = loop {
+            let state = frame.state();
+            // What was kept once is complete.
+            if self.entries.get(place).is_none_or(|entry| entry.state != state) && !frame.is_complete() {
+                return None;
+            }
+            *self.walked.get_mut(count)? = (state, marker);
+            count += 1;
+            if place == 0 {
+                break first_complete(frame.previous()).is_none().then_some(0)?;
+            }
+            place -= 1;
+            let behind = frame.previous()?;
+            if self.entries[place].marker.is_intact(behind, frame) {
+                break place + 1;
+            }
+            marker = Marker::place(behind, frame, &mut self.marker_numbers);
+            frame = behind;
+        };
+        let mut parent = if same == 0 { StackId::EMPTY } else { self.entries[same - 1].stack };
+        for place in same..same + count {
+            let (state, marker) = self.walked[same + count - 1 - place];
+            parent = self.keep(place, state, parent, marker, layout);
+        }
+        self.depth = same + count;
+        Some(())
+    }
+
+    /// Where the innermost frame belongs, if it was the innermost, or the one that has called that, or is called by one
+    /// of them.
+    #[inline(always)]
+    fn likely_place<L: LayoutSource>(&self, innermost: Frame<L>) -> Option<usize> {
+        let last = self.depth.checked_sub(1)?;
+        let is_at = |place: usize, frame: Frame<L>| self.entries[place].state.frame == frame.address();
+        if is_at(last, innermost) {
+            return Some(last);
+        }
+        let behind = innermost.previous()?;
+        if is_at(last, behind) {
+            return Some(last + 1);
+        }
+        let before = last.checked_sub(1)?;
+        if is_at(before, innermost) {
+            return Some(before);
+        }
+        is_at(before, behind).then_some(last)
+    }
+
+    /// Updates the entries in any case.
+    #[inline(never)]
+    fn update_all<L: LayoutSource>(&mut self, innermost: Option<Frame<L>>, layout: L) {
         self.fresh.clear();
         let mut frame = innermost;
         let mut inner = None;
@@ -106,7 +219,7 @@ impl StackCache {
         }
         // The whole chain was walked: keep what is the same from the outermost frame on.
         let mut same = 0;
-        while let (Some(entry), Some(state)) = (self.entries.get(same), self.fresh.last())
+        while let (Some(entry), Some(state)) = (self.kept().get(same), self.fresh.last())
             && entry.state == *state
         {
             self.fresh.pop();
@@ -118,9 +231,9 @@ impl StackCache {
     /// Where the kept frame at this address is, if it is found soon.
     #[inline]
     fn place_of(&self, frame: usize) -> Option<usize> {
-        let near = self.entries.len().saturating_sub(NEAR);
+        let near = self.depth.saturating_sub(NEAR);
         let is_it = |entry: &Entry| entry.state.frame == frame;
-        if let Some(place) = self.entries[near..].iter().rposition(is_it) {
+        if let Some(place) = self.kept()[near..].iter().rposition(is_it) {
             return Some(near + place);
         }
         // Frames of functions lie one behind the other: after many returns it is further outwards, below those others.
@@ -133,7 +246,12 @@ impl StackCache {
     /// are put into `fresh`, and the result is how many entries, from the outermost on, are as they were. `None` if
     /// the frames are others.
     #[inline]
-    fn compare(&mut self, innermost: Frame<'_>, inner: Option<Frame<'_>>, place: usize) -> Option<usize> {
+    fn compare<L: LayoutSource>(
+        &mut self,
+        innermost: Frame<L>,
+        inner: Option<Frame<L>>,
+        place: usize,
+    ) -> Option<usize> {
         let Some(same) = self.first_same(innermost, inner, place) else {
             // Markers have been put where the entries behind are not those of the chain.
             self.entries[..=place].iter_mut().for_each(|entry| entry.marker = Marker::NONE);
@@ -151,7 +269,12 @@ impl StackCache {
     /// How many entries, from the outermost on, are as they were, if the chain from `innermost` outwards has the frames
     /// of those from `place` outwards. Puts markers where there are none.
     #[inline]
-    fn first_same(&mut self, innermost: Frame<'_>, inner: Option<Frame<'_>>, place: usize) -> Option<usize> {
+    fn first_same<L: LayoutSource>(
+        &mut self,
+        innermost: Frame<L>,
+        inner: Option<Frame<L>>,
+        place: usize,
+    ) -> Option<usize> {
         let mut same = place + 1;
         let mut index = place;
         let (mut frame, mut inner) = (innermost, inner);
@@ -164,9 +287,7 @@ impl StackCache {
                 if entry.marker.is_intact(here, inner) {
                     break;
                 }
-                if place - index >= UNMARKED && index % MARKER_DISTANCE == 0 {
-                    entry.marker = Marker::place(here, inner);
-                }
+                entry.marker = Marker::place(here, inner, &mut self.marker_numbers);
             }
             inner = Some(here);
             if index == 0 {
@@ -183,44 +304,76 @@ impl StackCache {
 
     /// Keeps `same` entries and puts the fresh frames on top of them.
     #[inline]
-    fn intern_from(&mut self, same: usize, layout: &Layout) {
+    fn intern_from<L: LayoutSource>(&mut self, same: usize, layout: L) {
         let mut parent = if same == 0 { StackId::EMPTY } else { self.entries[same - 1].stack };
         let mut place = same;
         while let Some(state) = self.fresh.pop() {
-            let code = match self.entries.get(place) {
-                Some(older) if older.state.code == state.code => older.code,
-                _ => code_id(state.code, layout),
-            };
-            let stack = self.stack_id(parent, code, instruction_index(state, layout));
-            let entry = Entry { state, code, stack, marker: Marker::NONE };
-            match self.entries.get_mut(place) {
-                Some(older) => *older = entry,
-                None => self.entries.push(entry),
-            }
-            parent = stack;
+            parent = self.keep(place, state, parent, Marker::NONE, layout);
             place += 1;
         }
-        self.entries.truncate(place);
+        self.depth = place;
     }
 
-    #[inline]
-    fn stack_id(&mut self, parent: StackId, code: CodeId, instruction: u32) -> StackId {
-        let key = [parent.0, code.0, instruction];
-        match STACKS.find(key) {
-            Some(id) => StackId(id),
-            None => {
-                self.has_new = true;
-                define_stack(key)
-            }
+    /// Makes the entry of this place that of a frame, and returns its stack.
+    #[inline(always)]
+    fn keep<L: LayoutSource>(
+        &mut self,
+        place: usize,
+        state: FrameState,
+        parent: StackId,
+        marker: Marker,
+        layout: L,
+    ) -> StackId {
+        let Some(older) = self.entries.get_mut(place).filter(|older| older.state.code == state.code) else {
+            return self.keep_other(place, state, parent, marker, layout);
+        };
+        older.state.frame = state.frame;
+        older.marker = marker;
+        if older.parent != parent || older.state.instruction != state.instruction {
+            let index = instruction_index(state, layout.layout());
+            older.state.instruction = state.instruction;
+            older.parent = parent;
+            older.stack = stack_id(&mut self.memo, &mut self.has_new, parent, older.code, index);
         }
+        older.stack
     }
+
+    /// The same for a frame of another code object.
+    #[inline(never)]
+    fn keep_other<L: LayoutSource>(
+        &mut self,
+        place: usize,
+        state: FrameState,
+        parent: StackId,
+        marker: Marker,
+        layout: L,
+    ) -> StackId {
+        let code = code_id(state.code, layout.layout());
+        let index = instruction_index(state, layout.layout());
+        let stack = stack_id(&mut self.memo, &mut self.has_new, parent, code, index);
+        let entry = Entry { state, parent, code, stack, marker };
+        match self.entries.get_mut(place) {
+            Some(older) => *older = entry,
+            None => self.entries.push(entry),
+        }
+        stack
+    }
+}
+
+/// The id of a stack. `has_new` tells whether it was not known.
+#[inline(always)]
+fn stack_id(memo: &mut StackMemo, has_new: &mut bool, parent: StackId, code: CodeId, instruction: u32) -> StackId {
+    memo.find(parent, code, instruction).unwrap_or_else(|| {
+        *has_new = true;
+        define_stack(parent, code, instruction)
+    })
 }
 
 /// The frame that stands where the kept one stood, if only frames that are not complete stand in
 /// front of it. A frame that was pushed there anew and is not complete is passed over like those. `inner` becomes the
 /// frame in front of it.
 #[inline(always)]
-fn skip_to<'a>(mut here: Frame<'a>, inner: &mut Option<Frame<'a>>, kept: FrameState) -> Option<Frame<'a>> {
+fn skip_to<L: LayoutSource>(mut here: Frame<L>, inner: &mut Option<Frame<L>>, kept: FrameState) -> Option<Frame<L>> {
     loop {
         if here.state() == kept {
             return Some(here);
@@ -235,70 +388,11 @@ fn skip_to<'a>(mut here: Frame<'a>, inner: &mut Option<Frame<'a>>, kept: FrameSt
 
 /// The first complete frame from here outwards.
 #[inline(always)]
-fn first_complete(mut frame: Option<Frame<'_>>) -> Option<Frame<'_>> {
+fn first_complete<L: LayoutSource>(mut frame: Option<Frame<L>>) -> Option<Frame<L>> {
     while let Some(here) = frame
         && !here.is_complete()
     {
         frame = here.previous();
     }
     frame
-}
-
-/// The first ids of code objects and stacks that have not been given yet.
-pub(crate) fn next_ids() -> (CodeId, StackId) {
-    (CodeId(CODES.next_id()), StackId(STACKS.next_id()))
-}
-
-/// The code object at this address dies.
-pub(super) fn forget_code(code: usize) {
-    let key = code_key(code);
-    if CODES.find(key).is_some() {
-        let _log = DefinitionLog::lock();
-        CODES.remove(key);
-        CODE_DEATHS.fetch_add(1, Ordering::Release);
-    }
-}
-
-fn code_key(code: usize) -> Key {
-    [code as u32, (code as u64 >> 32) as u32, 0]
-}
-
-#[inline]
-fn code_id(code: usize, layout: &Layout) -> CodeId {
-    match CODES.find(code_key(code)) {
-        Some(id) => CodeId(id),
-        None => define_code(code, layout),
-    }
-}
-
-// A definition is written before its id can be found: whoever uses the id, it is in the log.
-
-#[cold]
-#[inline(never)]
-fn define_code(code: usize, layout: &Layout) -> CodeId {
-    let _errno = ErrnoKept::new();
-    let mut log = DefinitionLog::lock();
-    if let Some(id) = CODES.find(code_key(code)) {
-        return CodeId(id);
-    }
-    let id = CodeId(CODES.next_id());
-    // SAFETY: the address is that of the code object of a frame on this thread's chain.
-    unsafe { code_object::define(&mut log, id, code, layout) };
-    CODES.insert(code_key(code));
-    id
-}
-
-#[cold]
-#[inline(never)]
-fn define_stack(key: Key) -> StackId {
-    let _errno = ErrnoKept::new();
-    let mut log = DefinitionLog::lock();
-    if let Some(id) = STACKS.find(key) {
-        return StackId(id);
-    }
-    let id = StackId(STACKS.next_id());
-    let [parent, code, instruction] = key;
-    log.add(&Definition::Stack { id, parent: StackId(parent), code: CodeId(code), instruction });
-    // A full table (2^31 stacks) gives the caller's stack instead.
-    if STACKS.insert(key) { id } else { StackId(parent) }
 }
