@@ -13,10 +13,10 @@ def markdown(results):
 def machine_lines(results):
     machine = results["machine"]
     packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
-    yield f"{machine['day']}: {machine['processor']}, {machine['processors']} processors, "
-    yield f"{machine['memory_bytes'] / 2**30:.0f} GiB, Linux {machine['kernel']}, Python {machine['python']}, "
-    yield f"{machine['fil']}, {packages}. Load when it began: {machine['load_average']:.2f}. "
-    yield f"Medians of {results['rounds']} rounds, in each of which all took their turn."
+    yield f"{machine['day']}: {machine['processor']}, {machine['processors']} processors,"
+    yield f"{machine['memory_bytes'] / 2**30:.0f} GiB, Linux {machine['kernel']}, Python {machine['python']},"
+    yield f"{machine['fil']}, {packages}. Load when it began: {machine['load_average']:.2f}."
+    yield f"Counted rounds: {results['rounds']}, of short programs more."
 
 
 def slowdown_table(results):
