@@ -6,7 +6,7 @@
 //! out stays as `layout.rs` has it.
 #![allow(unsafe_code)]
 
-use super::layout::{Layout, Position, StackTop, Waiting};
+use super::layout::{Layout, Position, Waiting};
 use crate::real;
 
 const COOKIE: [u8; 8] = *b"xdebugpy";
@@ -24,8 +24,6 @@ struct Words {
     frame_instruction: usize,
     frame_locals: usize,
     frame_owner: usize,
-    /// From 3.14 on.
-    frame_stack_top: Option<usize>,
     code_file: usize,
     code_function: usize,
     code_line_table: usize,
@@ -45,7 +43,6 @@ const WORDS_3_13: Words = Words {
     frame_instruction: 31,
     frame_locals: 32,
     frame_owner: 33,
-    frame_stack_top: None,
     code_file: 35,
     code_function: 37,
     code_line_table: 38,
@@ -65,7 +62,6 @@ const WORDS_3_14: Words = Words {
     frame_instruction: 34,
     frame_locals: 35,
     frame_owner: 36,
-    frame_stack_top: Some(37),
     code_file: 40,
     code_function: 42,
     code_line_table: 43,
@@ -85,7 +81,6 @@ const WORDS_3_15: Words = Words {
     frame_instruction: 42,
     frame_locals: 43,
     frame_owner: 44,
-    frame_stack_top: Some(45),
     code_file: 48,
     code_function: 50,
     code_line_table: 51,
@@ -139,13 +134,7 @@ fn refine_from(
     let Position::Address { object, code_first_traceable, .. } = layout.position else { return Ok(layout) };
     let waiting = match layout.waiting {
         None => None,
-        Some(waiting) => {
-            let stack_top = match words.frame_stack_top {
-                Some(word) => StackTop::Address(offset(word)?),
-                None => waiting.stack_top,
-            };
-            Some(Waiting { owner: offset(words.frame_owner)?, stack_top, ..waiting })
-        }
+        Some(waiting) => Some(Waiting { owner: offset(words.frame_owner)?, ..waiting }),
     };
     Ok(Layout {
         thread_frame: offset(words.thread_frame)?,

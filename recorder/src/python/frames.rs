@@ -6,7 +6,7 @@
 
 use std::ffi::c_void;
 
-use super::layout::{Layout, LayoutSource, Position, StackTop};
+use super::layout::{Layout, LayoutSource, Position};
 use crate::real;
 
 /// `_PyInterpreterFrame.owner` of a function's frame.
@@ -116,14 +116,14 @@ impl<L: LayoutSource> Frame<L> {
 
     #[inline(always)]
     pub(super) fn state(self) -> FrameState {
+        FrameState { frame: self.address(), code: self.code(), instruction: self.instruction() }
+    }
+
+    /// See [`FrameState::code`].
+    #[inline(always)]
+    pub(super) fn code(self) -> usize {
         // SAFETY: a frame on the chain is live and initialized.
-        unsafe {
-            FrameState {
-                frame: self.address(),
-                code: read::<usize>(self.address, self.layout().frame_code) & !TAG_BITS,
-                instruction: self.instruction(),
-            }
-        }
+        unsafe { read::<usize>(self.address, self.layout().frame_code) & !TAG_BITS }
     }
 
     /// See [`FrameState::instruction`].
@@ -155,7 +155,9 @@ impl<L: LayoutSource> Frame<L> {
         let waiting = self.layout().waiting.as_ref()?;
         // SAFETY: both are live frames of this layout.
         unsafe {
-            if read::<u8>(inner.address, waiting.owner) != OWNED_BY_THREAD {
+            if read::<u8>(self.address, waiting.owner) > OWNED_BY_GENERATOR
+                || read::<u8>(inner.address, waiting.owner) != OWNED_BY_THREAD
+            {
                 return None;
             }
             if let Some(is_entry) = waiting.is_entry
@@ -170,13 +172,8 @@ impl<L: LayoutSource> Frame<L> {
                     return None;
                 }
             }
-            match waiting.stack_top {
-                StackTop::Index(field) => {
-                    let top: i32 = read(self.address, field);
-                    (top > 0).then(|| self.address() + self.layout().frame_locals + top as usize * size_of::<usize>())
-                }
-                StackTop::Address(field) => Some(read(self.address, field)).filter(|top| *top != 0),
-            }
+            let top: i32 = read(self.address, waiting.stack_top);
+            (top > 0).then(|| self.address() + self.layout().frame_locals + top as usize * size_of::<usize>())
         }
     }
 

@@ -23,7 +23,7 @@ pub(super) struct Layout {
     pub(super) frame_locals: usize,
     /// Where in its code the frame is.
     pub(super) position: Position,
-    /// How a frame waits for another, from 3.11 on: what `marker.rs` needs. `None` if there are to be no markers.
+    /// How a frame waits for another, 3.11 to 3.13: what `marker.rs` needs. `None` if there are to be no markers.
     pub(super) waiting: Option<Waiting>,
     /// `PyCodeObject.co_firstlineno`, 32 bits.
     pub(super) code_first_line: usize,
@@ -82,21 +82,13 @@ pub(super) enum Position {
 pub(super) struct Waiting {
     /// `owner`, one byte.
     pub(super) owner: usize,
-    /// Where the top of its value stack is.
-    pub(super) stack_top: StackTop,
+    /// `stacktop`, 32 bits: where the top of its value stack is, as an index in its local variables and what follows. Not
+    /// positive while the frame runs, and while it waits for C.
+    pub(super) stack_top: usize,
     /// 3.11: `is_entry`, one byte, of the frame that is waited for.
     pub(super) is_entry: Option<usize>,
     /// Instructions that wait with a top above which they have taken nothing. See `marker.rs`.
     pub(super) unmarkable: Option<Instructions>,
-}
-
-/// How a frame says where the top of its value stack is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum StackTop {
-    /// `stacktop`, 32 bits: an index in the frame's local variables and what follows. Not positive while the frame runs.
-    Index(usize),
-    /// From 3.14 on, `stackpointer`: an address. Null while the frame runs.
-    Address(usize),
 }
 
 /// Instructions of 3.12: `LOAD_ATTR_GETATTRIBUTE_OVERRIDDEN` and `LOAD_ATTR_PROPERTY` of its opcode.h. For an
@@ -164,7 +156,7 @@ const PYTHON_3_11: Layout = Layout {
     frame_previous: 48,
     frame_locals: 72,
     position: Position::Address { instruction: 56, owner: 69, object: 40, code_first_traceable: 168, code_units: 184 },
-    waiting: Some(Waiting { owner: 69, stack_top: StackTop::Index(64), is_entry: Some(68), unmarkable: None }),
+    waiting: Some(Waiting { owner: 69, stack_top: 64, is_entry: Some(68), unmarkable: None }),
     code_first_line: 72,
     code_file: 112,
     code_function: 128,
@@ -181,7 +173,7 @@ const PYTHON_3_12: Layout = Layout {
     position: Position::Address { instruction: 56, owner: 70, object: 48, code_first_traceable: 176, code_units: 192 },
     waiting: Some(Waiting {
         owner: 70,
-        stack_top: StackTop::Index(64),
+        stack_top: 64,
         is_entry: None,
         unmarkable: Some(Instructions { opcodes: [72, 77], units_behind: 9 }),
     }),
@@ -196,7 +188,7 @@ const PYTHON_3_13: Layout = Layout {
     thread_frame: 72,
     cframe_frame: None,
     position: Position::Address { instruction: 56, owner: 70, object: 48, code_first_traceable: 184, code_units: 200 },
-    waiting: Some(Waiting { owner: 70, stack_top: StackTop::Index(64), is_entry: None, unmarkable: None }),
+    waiting: Some(Waiting { owner: 70, stack_top: 64, is_entry: None, unmarkable: None }),
     ..PYTHON_3_12
 };
 
@@ -204,7 +196,7 @@ const PYTHON_3_13: Layout = Layout {
 const PYTHON_3_14: Layout = Layout {
     frame_locals: 80,
     position: Position::Address { instruction: 56, owner: 74, object: 48, code_first_traceable: 192, code_units: 208 },
-    waiting: Some(Waiting { owner: 74, stack_top: StackTop::Address(64), is_entry: None, unmarkable: None }),
+    waiting: None,
     ..PYTHON_3_13
 };
 

@@ -12,13 +12,19 @@
 //! has put it there before, over the marker. A number is used once per process, so no older marker is taken for it.
 //!
 //! For that the instruction must be one that takes what it needs, and all that begin to run a function do, in CPython
-//! 3.11 to 3.15, with two exceptions. Generators: an iteration that resumes one takes nothing. So the frame that is
-//! waited for must be a function's. And in 3.12, attributes that are called as methods, at which no frame counts as
-//! waiting: see `layout::Instructions`. (Tests cannot show that these two matter: an exception that is caught has
-//! allocated its traceback there, and at that event all entries further inwards are dropped, with their markers.)
+//! 3.11 to 3.13, with three exceptions. Generators: an iteration that resumes one takes nothing. So the frame that is
+//! waited for must be a function's. In 3.13, the frame that stands in front of `__init__` waits with a slot that it
+//! has never written. It has a code object of its own, so the code object must be the same. And in 3.12, attributes that
+//! are called as methods, at which no frame counts as waiting: see `layout::Instructions`. (Tests cannot show that these
+//! matter: an exception allocates its traceback in each frame that it passes. At that event the frame is the
+//! innermost, and its marker and those of the frames further inwards are dropped.)
 //!
-//! Where C code stands between the two frames, the waiting one has put down nothing. In 3.11 the inner one then says
-//! that it is an entry; from 3.12 on there is a frame of the interpreter's own between them.
+//! Where C code stands between the two frames, the waiting one has put down nothing: its top is -1. (In 3.11 the inner one
+//! also says that it is an entry, and from 3.12 on there is a frame of the interpreter's own between them.)
+//!
+//! Not from 3.14 on. There a frame puts down its top for calls of C functions as well, and what lies at that is not dead: it
+//! may be the next frame. The frame of the interpreter's own between them would tell, but is not always to be relied on:
+//! with greenlets, a marker was found in place of a frame's code object.
 //!
 //! The slot may hold any number: its frame owns only what lies below the top, and that is all that Python copies,
 //! traverses or clears. Markers are odd, and addresses of nothing, so that they are no object's.
@@ -64,6 +70,8 @@ pub(super) struct Marker {
     /// Address of the slot, 0 if there is no marker.
     slot: usize,
     value: u64,
+    /// The frame's code object.
+    code: usize,
 }
 
 /// Reads the environment. With Python's JIT, results may stay in registers, and no slot tells of them.
@@ -74,22 +82,25 @@ pub(super) fn are_wanted() -> bool {
 
 impl Marker {
     /// No marker.
-    pub(super) const NONE: Marker = Marker { slot: 0, value: 0 };
+    pub(super) const NONE: Marker = Marker { slot: 0, value: 0, code: 0 };
 
     /// Puts one into a frame of the calling thread's chain, if it waits for `inner` in the way that is needed.
     #[inline(always)]
     pub(super) fn place<L: LayoutSource>(frame: Frame<L>, inner: Frame<L>, numbers: &mut MarkerNumbers) -> Marker {
         let Some(slot) = frame.dead_slot(inner) else { return Marker::NONE };
         let value = numbers.take();
-        // SAFETY: a dead slot is memory of the frame's, which only this thread writes, and nobody reads.
+        // SAFETY: a dead slot is memory of the frame's, which only this thread writes, and nobody reads. Of a frame in
+        // front of `__init__` (below), it is one of the two that this has.
         unsafe { (slot as *mut u64).write(value) };
-        Marker { slot, value }
+        Marker { slot, value, code: frame.code() }
     }
 
     /// Whether it was put into this frame, which has not run since.
     #[inline(always)]
     pub(super) fn is_intact<L: LayoutSource>(self, frame: Frame<L>, inner: Frame<L>) -> bool {
         // SAFETY: the slot is the frame's dead one, so it can be read.
-        frame.dead_slot(inner) == Some(self.slot) && unsafe { (self.slot as *const u64).read() } == self.value
+        frame.dead_slot(inner) == Some(self.slot)
+            && unsafe { (self.slot as *const u64).read() } == self.value
+            && frame.code() == self.code
     }
 }

@@ -127,6 +127,7 @@ impl StackCache {
         let instruction = innermost.instruction();
         if instruction != last.state.instruction {
             last.state.instruction = instruction;
+            last.marker = Marker::NONE;
             let index = instruction_index(last.state, innermost.layout());
             last.stack = stack_id(&mut self.memo, &mut self.has_new, last.parent, last.code, index);
         }
@@ -288,6 +289,8 @@ impl StackCache {
                     break;
                 }
                 entry.marker = Marker::place(here, inner, &mut self.marker_numbers);
+            } else {
+                entry.marker = Marker::NONE;
             }
             inner = Some(here);
             if index == 0 {

@@ -17,14 +17,10 @@ struct Place {
     stack: StackId,
 }
 
-/// See the module.
-pub(super) struct StackMemo(Box<[Place; PLACES]>);
-
-impl Default for StackMemo {
-    fn default() -> StackMemo {
-        StackMemo(Box::new([Place::default(); PLACES]))
-    }
-}
+/// See the module. It has its places from its first use on: threads without Python have none. (They are made in place;
+/// some threads have a stack that would not hold them.)
+#[derive(Default)]
+pub(super) struct StackMemo(Vec<Place>);
 
 impl StackMemo {
     /// The id of a stack, if any thread knows it.
@@ -32,16 +28,29 @@ impl StackMemo {
     pub(super) fn find(&mut self, parent: StackId, code: CodeId, instruction: u32) -> Option<StackId> {
         // Fibonacci hashing: the upper bits of a product with an odd number near 2^32 divided by the golden ratio.
         let mixed = (parent.0 ^ instruction.rotate_left(16) ^ code.0.rotate_left(8)).wrapping_mul(0x9e37_79b9);
-        let place = &mut self.0[(mixed >> (u32::BITS - PLACES.ilog2())) as usize];
-        if place.stack != StackId::EMPTY
-            && place.parent == parent
-            && place.code == code
-            && place.instruction == instruction
-        {
-            return Some(place.stack);
+        let index = (mixed >> (u32::BITS - PLACES.ilog2())) as usize;
+        match self.0.get(index) {
+            Some(place)
+                if place.stack != StackId::EMPTY
+                    && place.parent == parent
+                    && place.code == code
+                    && place.instruction == instruction =>
+            {
+                Some(place.stack)
+            }
+            _ => self.find_and_keep(index, parent, code, instruction),
         }
+    }
+
+    #[inline(never)]
+    fn find_and_keep(&mut self, index: usize, parent: StackId, code: CodeId, instruction: u32) -> Option<StackId> {
         let stack = find_stack(parent, code, instruction)?;
-        *place = Place { parent, code, instruction, stack };
+        if self.0.is_empty() {
+            self.0.resize(PLACES, Place::default());
+        }
+        if let Some(place) = self.0.get_mut(index) {
+            *place = Place { parent, code, instruction, stack };
+        }
         Some(stack)
     }
 }
