@@ -82,6 +82,11 @@ impl InternTable {
         None
     }
 
+    /// The key of an id, all zero if it was removed. `None` if the id was not given.
+    pub(crate) fn key(&self, id: u32) -> Option<Key> {
+        (1..self.next_id()).contains(&id).then(|| self.node(id).map(Node::key))?
+    }
+
     /// Gives the key, which is not in the table, the id [`InternTable::next_id`]. One thread at a time.
     /// `false` if the table is full.
     pub(crate) fn insert(&self, key: Key) -> bool {

@@ -6,7 +6,9 @@
 
 use std::ffi::c_void;
 
-use super::layout::{Layout, LayoutSource, Position};
+use super::layout::{Layout, LayoutSource, Position, Running, Waiting};
+use super::marker::RunningMark;
+use super::position::{CodePlace, FramePosition, instruction_index};
 use crate::real;
 
 /// `_PyInterpreterFrame.owner` of a function's frame.
@@ -17,6 +19,11 @@ const OWNED_BY_GENERATOR: u8 = 1;
 const FIRST_OF_INTERPRETER: u8 = 3;
 /// Low bits that 3.14 and later use as a tag in a frame's pointers to objects; always zero before.
 const TAG_BITS: usize = 3;
+
+/// `PyFrameObject.f_executing` of a frame that runs.
+const FLAG_RUNNING: u8 = 1;
+/// `PyFrameObject.f_stackdepth` and `_PyInterpreterFrame.stacktop` of a frame that runs.
+const TOP_RUNNING: i32 = -1;
 
 type GetThreadState = unsafe extern "C" fn() -> *mut c_void;
 
@@ -63,17 +70,6 @@ pub(super) struct Frame<L> {
     layout: L,
 }
 
-/// The parts of a frame that decide whether it is as it was.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct FrameState {
-    /// Address of the frame.
-    pub(super) frame: usize,
-    /// Address of its code object.
-    pub(super) code: usize,
-    /// Where in it the frame is, as the frame says it: see [`instruction_index`].
-    pub(super) instruction: usize,
-}
-
 impl<L: LayoutSource> Frame<L> {
     /// The innermost frame, Python's or not, of this thread state.
     #[inline(always)]
@@ -114,21 +110,16 @@ impl<L: LayoutSource> Frame<L> {
         self.address as usize
     }
 
+    /// Address of the frame's code object.
     #[inline(always)]
-    pub(super) fn state(self) -> FrameState {
-        FrameState { frame: self.address(), code: self.code(), instruction: self.instruction() }
-    }
-
-    /// See [`FrameState::code`].
-    #[inline(always)]
-    pub(super) fn code(self) -> usize {
+    fn code(self) -> usize {
         // SAFETY: a frame on the chain is live and initialized.
         unsafe { read::<usize>(self.address, self.layout().frame_code) & !TAG_BITS }
     }
 
-    /// See [`FrameState::instruction`].
+    /// Where in it the frame is, as the frame says it: see [`instruction_index`].
     #[inline(always)]
-    pub(super) fn instruction(self) -> usize {
+    fn instruction(self) -> usize {
         // SAFETY: a frame on the chain is live and initialized.
         unsafe {
             match self.layout().position {
@@ -141,6 +132,25 @@ impl<L: LayoutSource> Frame<L> {
         }
     }
 
+    /// Where the frame is.
+    #[inline(always)]
+    pub(super) fn position(self) -> FramePosition {
+        match self.layout().position {
+            Position::Address { .. } => FramePosition::at_address(self.instruction()),
+            Position::LastInstruction { .. } => {
+                let CodePlace { code, index } = self.place_in_code();
+                FramePosition::at_index(code, index)
+            }
+        }
+    }
+
+    /// Where the frame is, for definitions.
+    #[inline(always)]
+    pub(super) fn place_in_code(self) -> CodePlace {
+        let code = self.code();
+        CodePlace { code, index: instruction_index(code, self.instruction(), self.layout()) }
+    }
+
     /// The object in a local variable, null if it is not set.
     pub(super) fn local(self, index: usize) -> *const u8 {
         // SAFETY: a live frame of a function has all its local variables there.
@@ -148,16 +158,68 @@ impl<L: LayoutSource> Frame<L> {
         (reference & !TAG_BITS) as *const u8
     }
 
-    /// Address of the slot at the top of the frame's value stack, if it waits for `inner`, which is the next frame on
-    /// the chain, in the way that `marker.rs` tells of.
+    /// Whether the frame runs, or waits for C, and [`Frame::mark_running`] was called since it began to.
     #[inline(always)]
-    pub(super) fn dead_slot(self, inner: Frame<L>) -> Option<usize> {
+    pub(super) fn is_marked_running(self, mark: RunningMark) -> bool {
+        // SAFETY: a live frame of this layout.
+        unsafe {
+            match self.layout().running {
+                None => false,
+                Some(Running::Flag(flag)) => read::<u8>(self.address, flag) == RunningMark::FLAG,
+                Some(Running::StackTop(top)) => read::<i32>(self.address, top) == mark.top,
+            }
+        }
+    }
+
+    /// Marks the frame, if it runs or waits for C. To be called when the frames behind it are kept.
+    #[inline(always)]
+    pub(super) fn mark_running(self, mark: RunningMark) {
+        // SAFETY: a live frame of this layout. Only its own thread writes there, and Python takes both numbers alike: see
+        // `marker.rs`.
+        unsafe {
+            match self.layout().running {
+                None => {}
+                Some(Running::Flag(flag)) => self.replace(flag, FLAG_RUNNING, RunningMark::FLAG),
+                Some(Running::StackTop(top)) => self.replace(top, TOP_RUNNING, mark.top),
+            }
+        }
+    }
+
+    /// Puts `mark` in place of `running`, if that is there.
+    ///
+    /// # Safety
+    /// `offset` is that of a T in the frame, which no other thread reads, and Python takes both numbers alike.
+    #[inline(always)]
+    unsafe fn replace<T: Copy + PartialEq>(self, offset: usize, running: T, mark: T) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if read::<T>(self.address, offset) == running {
+                self.address.cast_mut().add(offset).cast::<T>().write(mark);
+            }
+        }
+    }
+
+    /// Where the top of the frame's value stack is, if it waits for `inner`, which is the next frame on the chain, in
+    /// the way that `marker.rs` tells of. Never 0.
+    #[inline(always)]
+    pub(super) fn waiting_top(self, inner: Frame<L>) -> Option<i32> {
         let waiting = self.layout().waiting.as_ref()?;
+        // SAFETY: this is a live frame of this layout.
+        let owner = unsafe { read::<u8>(self.address, waiting.owner) };
+        if owner > OWNED_BY_GENERATOR { None } else { self.top_while_waiting(inner, waiting) }
+    }
+
+    /// Whether the frame, in which a marker was put when its top was at `top`, waits for `inner` in that way.
+    #[inline(always)]
+    pub(super) fn still_waits(self, inner: Frame<L>, top: i32) -> bool {
+        self.layout().waiting.as_ref().is_some_and(|waiting| self.top_while_waiting(inner, waiting) == Some(top))
+    }
+
+    #[inline(always)]
+    fn top_while_waiting(self, inner: Frame<L>, waiting: &Waiting) -> Option<i32> {
         // SAFETY: both are live frames of this layout.
         unsafe {
-            if read::<u8>(self.address, waiting.owner) > OWNED_BY_GENERATOR
-                || read::<u8>(inner.address, waiting.owner) != OWNED_BY_THREAD
-            {
+            if read::<u8>(inner.address, waiting.owner) != OWNED_BY_THREAD {
                 return None;
             }
             if let Some(is_entry) = waiting.is_entry
@@ -173,27 +235,41 @@ impl<L: LayoutSource> Frame<L> {
                 }
             }
             let top: i32 = read(self.address, waiting.stack_top);
-            (top > 0).then(|| self.address() + self.layout().frame_locals + top as usize * size_of::<usize>())
+            (top > 0).then_some(top)
         }
+    }
+
+    /// Address of the slot at this top of the frame's value stack.
+    #[inline(always)]
+    pub(super) fn slot(self, top: i32) -> usize {
+        self.address() + self.layout().frame_locals + top as usize * size_of::<usize>()
     }
 
     /// Whether the frame is one of Python code that has begun its function's body; before that its
     /// line is not known, and Python's own tracebacks leave it out (`_PyFrame_IsIncomplete`).
+    #[inline(always)]
     pub(super) fn is_complete(self) -> bool {
-        let Position::Address { owner, code_first_traceable, code_units, .. } = self.layout().position else {
+        let Position::Address { owner, .. } = self.layout().position else {
             return true;
         };
-        // SAFETY: a live frame has its owner, and if that is not the interpreter, it holds its code object.
-        unsafe {
-            let owner: u8 = read(self.address, owner);
-            if owner >= FIRST_OF_INTERPRETER {
-                return false;
-            }
-            let FrameState { code, instruction, .. } = self.state();
-            let first_traceable: i32 = read(code as *const u8, code_first_traceable);
-            let first = code + code_units + 2 * first_traceable.max(0) as usize;
-            owner == OWNED_BY_GENERATOR || instruction >= first
+        // SAFETY: a live frame has its owner.
+        match unsafe { read::<u8>(self.address, owner) } {
+            FIRST_OF_INTERPRETER.. => false,
+            OWNED_BY_GENERATOR => true,
+            _ => self.has_begun(),
         }
+    }
+
+    /// Whether the frame, which is one of Python code, is in its function's body.
+    #[inline(always)]
+    pub(super) fn has_begun(self) -> bool {
+        let Position::Address { code_first_traceable, code_units, .. } = self.layout().position else {
+            return true;
+        };
+        let code = self.code();
+        // SAFETY: the frame holds its code object.
+        let first_traceable: i32 = unsafe { read(code as *const u8, code_first_traceable) };
+        self.instruction() >= code + code_units + 2 * first_traceable.max(0) as usize
     }
 }
 
@@ -246,19 +322,6 @@ impl FramesWithoutObject {
             }
         }
     }
-}
-
-/// In place of an index, for a frame that has not begun: it stands in front of the first unit, and its line is
-/// that of the definition. Functions that trace calls see frames so before Python 3.11.
-pub(super) const NOT_BEGUN: u32 = u32::MAX;
-
-/// Index of the code unit that the frame is at, or [`NOT_BEGUN`].
-pub(super) fn instruction_index(state: FrameState, layout: &Layout) -> u32 {
-    let (offset, per_unit) = match layout.position {
-        Position::Address { code_units, .. } => (state.instruction.wrapping_sub(state.code + code_units) as isize, 2),
-        Position::LastInstruction { per_unit, .. } => (state.instruction as isize, per_unit as isize),
-    };
-    if offset < 0 { NOT_BEGUN } else { (offset / per_unit) as u32 }
 }
 
 /// # Safety

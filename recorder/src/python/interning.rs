@@ -24,10 +24,25 @@ pub(super) fn code_deaths() -> u64 {
     CODE_DEATHS.load(Ordering::Acquire)
 }
 
-/// The id of a stack, if it is known.
+/// The id of the stack of `parent` and a frame of `code` at an instruction, and whether it was not known.
 #[inline]
-pub(super) fn find_stack(parent: StackId, code: CodeId, instruction: u32) -> Option<StackId> {
-    STACKS.find([parent.0, code.0, instruction]).map(StackId)
+pub(super) fn stack_id(parent: StackId, code: CodeId, instruction: u32) -> (StackId, bool) {
+    match STACKS.find([parent.0, code.0, instruction]) {
+        Some(id) => (StackId(id), false),
+        None => (define_stack(parent, code, instruction), true),
+    }
+}
+
+/// What a stack is made of, innermost frame first: the address of each frame's code object, 0 if that has died, and the
+/// index of its instruction.
+pub(super) fn frames_of(stack: StackId) -> impl Iterator<Item = (usize, u32)> {
+    let mut next = stack;
+    std::iter::from_fn(move || {
+        let [parent, code, instruction] = STACKS.key(next.0)?;
+        next = StackId(parent);
+        let [low, high, _] = CODES.key(code).unwrap_or_default();
+        Some((low as usize | (high as usize) << 32, instruction))
+    })
 }
 
 /// The id of the code object at this address, which a frame on the calling thread's chain has.
@@ -76,7 +91,7 @@ fn define_code(code: usize, layout: &Layout) -> CodeId {
 /// The id of a stack that was not known a moment ago.
 #[cold]
 #[inline(never)]
-pub(super) fn define_stack(parent: StackId, code: CodeId, instruction: u32) -> StackId {
+fn define_stack(parent: StackId, code: CodeId, instruction: u32) -> StackId {
     let key = [parent.0, code.0, instruction];
     let _errno = ErrnoKept::new();
     let mut log = DefinitionLog::lock();

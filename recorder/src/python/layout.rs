@@ -23,7 +23,9 @@ pub(super) struct Layout {
     pub(super) frame_locals: usize,
     /// Where in its code the frame is.
     pub(super) position: Position,
-    /// How a frame waits for another, 3.11 to 3.13: what `marker.rs` needs. `None` if there are to be no markers.
+    /// How a frame says that it runs, 3.9 to 3.13: what `marker.rs` needs. `None` if there are to be no markers.
+    pub(super) running: Option<Running>,
+    /// How a frame waits for another that the same loop of the interpreter runs, 3.11 to 3.13: the same.
     pub(super) waiting: Option<Waiting>,
     /// `PyCodeObject.co_firstlineno`, 32 bits.
     pub(super) code_first_line: usize,
@@ -77,6 +79,15 @@ pub(super) enum Position {
     },
 }
 
+/// How a frame says that it runs, or waits for a function of C that it called.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Running {
+    /// One byte, `f_executing`: 1. Python asks whether it is 0.
+    Flag(usize),
+    /// 32 bits, `f_stackdepth`, from 3.11 on `stacktop`: -1. Python asks whether it is 0, and what lies below it.
+    StackTop(usize),
+}
+
 /// How a frame says that it waits for another one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Waiting {
@@ -125,6 +136,7 @@ const PYTHON_3_9: Layout = Layout {
     frame_previous: 24,
     frame_locals: 360,
     position: Position::LastInstruction { last_instruction: 104, per_unit: 2 },
+    running: Some(Running::Flag(116)),
     waiting: None,
     code_first_line: 40,
     code_file: 104,
@@ -144,6 +156,7 @@ const PYTHON_3_9: Layout = Layout {
 const PYTHON_3_10: Layout = Layout {
     frame_locals: 352,
     position: Position::LastInstruction { last_instruction: 96, per_unit: 1 },
+    running: Some(Running::StackTop(80)),
     line_table_format: LineTableFormat::LineRanges,
     ..PYTHON_3_9
 };
@@ -156,6 +169,7 @@ const PYTHON_3_11: Layout = Layout {
     frame_previous: 48,
     frame_locals: 72,
     position: Position::Address { instruction: 56, owner: 69, object: 40, code_first_traceable: 168, code_units: 184 },
+    running: Some(Running::StackTop(64)),
     waiting: Some(Waiting { owner: 69, stack_top: 64, is_entry: Some(68), unmarkable: None }),
     code_first_line: 72,
     code_file: 112,
@@ -196,6 +210,7 @@ const PYTHON_3_13: Layout = Layout {
 const PYTHON_3_14: Layout = Layout {
     frame_locals: 80,
     position: Position::Address { instruction: 56, owner: 74, object: 48, code_first_traceable: 192, code_units: 208 },
+    running: None,
     waiting: None,
     ..PYTHON_3_13
 };

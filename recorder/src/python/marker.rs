@@ -1,6 +1,18 @@
-//! Stack markers: how to know that a frame has not run since the last look, without looking at those behind it.
+//! Stack markers: how to know that a frame is as it was at the last look, without looking at those behind it.
 //!
-//! A frame that waits for a Python function which the interpreter runs in the same loop has taken the callable and
+//! There are two, for the two ways in which a frame can be on the chain.
+//!
+//! **A frame that runs, or waits for a function of C,** says so by a number that Python does not need: until 3.9
+//! `f_executing` is 1, in 3.10 `f_stackdepth` and from 3.11 on `stacktop` is -1. Python only asks whether the first is 0, and
+//! uses the others as the end of a loop from 0 on (and in 3.11 to 3.13 asks whether `stacktop` is 0). So fil puts another
+//! number there that is taken alike. When the frame is left, by return, exception or yield, or calls a Python function in
+//! the same loop of the interpreter, or a trace function, Python writes there, and again when it comes back. So as long as
+//! the number is there, it is the same call of the same function, and those behind it still wait for it: they are as they
+//! were. It may be at another instruction. Each thread has one number for that: when it puts it there, it keeps what is
+//! behind the frame until its next look. (In 3.9 all have the same: there, each thread has its own frames. A generator may
+//! become another thread's, but has been left before. From 3.12 on, what thread a frame runs in is C code's choice.)
+//!
+//! **A frame that waits for a Python function which the interpreter runs in the same loop** has taken the callable and
 //! its arguments from its value stack, and has put down where the top of that stack is now. What lies at the
 //! top then is dead: nobody reads it, and the function's result will be written there. A marker is a number that
 //! is put into that slot. As long as it is there, and the frame waits with the same top, the frame has not run. So the
@@ -14,25 +26,23 @@
 //! For that the instruction must be one that takes what it needs, and all that begin to run a function do, in CPython
 //! 3.11 to 3.13, with three exceptions. Generators: an iteration that resumes one takes nothing. So the frame that is
 //! waited for must be a function's. In 3.13, the frame that stands in front of `__init__` waits with a slot that it
-//! has never written. It has a code object of its own, so the code object must be the same. And in 3.12, attributes that
+//! has never written. It has a code object of its own, so the frame must be at the same position. And in 3.12, attributes that
 //! are called as methods, at which no frame counts as waiting: see `layout::Instructions`. (Tests cannot show that these
 //! matter: an exception allocates its traceback in each frame that it passes. At that event the frame is the
 //! innermost, and its marker and those of the frames further inwards are dropped.)
 //!
-//! Where C code stands between the two frames, the waiting one has put down nothing: its top is -1. (In 3.11 the inner one
-//! also says that it is an entry, and from 3.12 on there is a frame of the interpreter's own between them.)
+//! The slot may hold any number: its frame owns only what lies below the top, and that is all that Python copies,
+//! traverses or clears. Markers are odd, and addresses of nothing, so that they are no object's.
 //!
 //! Not from 3.14 on. There a frame puts down its top for calls of C functions as well, and what lies at that is not dead: it
 //! may be the next frame. The frame of the interpreter's own between them would tell, but is not always to be relied on:
 //! with greenlets, a marker was found in place of a frame's code object.
 //!
-//! The slot may hold any number: its frame owns only what lies below the top, and that is all that Python copies,
-//! traverses or clears. Markers are odd, and addresses of nothing, so that they are no object's.
-//!
-//! The idea, and what it saves, are of fil's design; `FIL_STACK_MARKERS=0` in the environment does without.
+//! The idea of the second, and what it saves, are of fil's design; `FIL_STACK_MARKERS=0` in the environment does without
+//! both.
 #![allow(unsafe_code)]
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 use super::frames::Frame;
 use super::layout::LayoutSource;
@@ -64,14 +74,33 @@ impl MarkerNumbers {
     }
 }
 
-/// A number that was put into a frame.
+/// What a thread puts in place of the number by which a frame says that it runs.
+#[derive(Clone, Copy)]
+pub(super) struct RunningMark {
+    /// In place of -1 in `f_stackdepth` or `stacktop`.
+    pub(super) top: i32,
+}
+
+impl RunningMark {
+    /// In place of 1 in `f_executing`.
+    pub(super) const FLAG: u8 = 2;
+}
+
+impl Default for RunningMark {
+    /// One that no other thread has. (After two thousand million of them they come again.)
+    fn default() -> RunningMark {
+        static NEXT: AtomicI32 = AtomicI32::new(-2);
+        let top = NEXT.fetch_sub(1, Ordering::Relaxed);
+        RunningMark { top: if top < -1 { top } else { -2 } }
+    }
+}
+
+/// A number that was put into a dead slot of a frame. The other kind of marker needs nothing to be kept.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Marker {
-    /// Address of the slot, 0 if there is no marker.
-    slot: usize,
     value: u64,
-    /// The frame's code object.
-    code: usize,
+    /// Where the top of the frame's value stack was, 0 if there is no marker.
+    top: i32,
 }
 
 /// Reads the environment. With Python's JIT, results may stay in registers, and no slot tells of them.
@@ -82,25 +111,28 @@ pub(super) fn are_wanted() -> bool {
 
 impl Marker {
     /// No marker.
-    pub(super) const NONE: Marker = Marker { slot: 0, value: 0, code: 0 };
+    pub(super) const NONE: Marker = Marker { value: 0, top: 0 };
 
     /// Puts one into a frame of the calling thread's chain, if it waits for `inner` in the way that is needed.
     #[inline(always)]
-    pub(super) fn place<L: LayoutSource>(frame: Frame<L>, inner: Frame<L>, numbers: &mut MarkerNumbers) -> Marker {
-        let Some(slot) = frame.dead_slot(inner) else { return Marker::NONE };
+    pub(super) fn place<L: LayoutSource>(
+        frame: Frame<L>,
+        inner: Option<Frame<L>>,
+        numbers: &mut MarkerNumbers,
+    ) -> Marker {
+        let Some(top) = inner.and_then(|inner| frame.waiting_top(inner)) else { return Marker::NONE };
         let value = numbers.take();
         // SAFETY: a dead slot is memory of the frame's, which only this thread writes, and nobody reads. Of a frame in
         // front of `__init__` (below), it is one of the two that this has.
-        unsafe { (slot as *mut u64).write(value) };
-        Marker { slot, value, code: frame.code() }
+        unsafe { (frame.slot(top) as *mut u64).write(value) };
+        Marker { value, top }
     }
 
-    /// Whether it was put into this frame, which has not run since.
+    /// Whether it was put into this frame, which has not run since. The frame is at the address and the position of the
+    /// one that it was put into.
     #[inline(always)]
     pub(super) fn is_intact<L: LayoutSource>(self, frame: Frame<L>, inner: Frame<L>) -> bool {
-        // SAFETY: the slot is the frame's dead one, so it can be read.
-        frame.dead_slot(inner) == Some(self.slot)
-            && unsafe { (self.slot as *const u64).read() } == self.value
-            && frame.code() == self.code
+        // SAFETY: no frame's top is 0, so a marker was put there, and the slot is the frame's dead one.
+        frame.still_waits(inner, self.top) && unsafe { (frame.slot(self.top) as *const u64).read() } == self.value
     }
 }

@@ -15,6 +15,7 @@ mod frames;
 mod interning;
 mod layout;
 mod marker;
+mod position;
 mod public_api;
 mod self_check;
 mod stack_cache;
@@ -22,6 +23,7 @@ mod stack_memo;
 mod text;
 mod thread_name;
 mod version;
+mod whole_walk;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -84,7 +86,7 @@ fn find(version: &str, is_allocator_ours: fn() -> bool) -> Result<Python, String
     }
     let mut layout = debug_offsets::refine(Layout::of(parsed).ok_or_else(unknown)?, parsed)?;
     if !marker::are_wanted() {
-        layout.waiting = None;
+        (layout.running, layout.waiting) = (None, None);
     }
     let thread_states =
         ThreadStates::find(parsed).ok_or("this Python does not export what fil needs to find its threads")?;

@@ -11,13 +11,14 @@
 #![allow(unsafe_code)]
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use format::NoticeKind;
+use format::{NoticeKind, StackId};
 
-use super::frames::{Frame, instruction_index};
+use super::frames::Frame;
+use super::interning::frames_of;
 use super::public_api::PublicApi;
-use super::{Python, StackCache, give_notice, turn_stacks_off};
+use super::{Python, give_notice, turn_stacks_off};
 use crate::errno::ErrnoKept;
 
 /// Stacks checked per process: those of the start-up, with imports many frames deep.
@@ -25,18 +26,12 @@ const CHECKS: u32 = 100;
 
 static CHECKS_LEFT: AtomicU32 = AtomicU32::new(CHECKS);
 static API: OnceLock<Option<PublicApi>> = OnceLock::new();
-static VERIFYING: OnceLock<Verifying> = OnceLock::new();
+static IS_VERIFYING: AtomicBool = AtomicBool::new(false);
+/// Verifying, with stacks that are wrong.
+static STACKS_ARE_WRONG: AtomicBool = AtomicBool::new(false);
 static VERIFIED: AtomicU64 = AtomicU64::new(0);
 static PASSED_OVER: AtomicU64 = AtomicU64::new(0);
 static SEEN: AtomicU64 = AtomicU64::new(0);
-
-#[derive(PartialEq, Eq)]
-enum Verifying {
-    No,
-    EveryEvent,
-    /// As above, with stacks that are wrong.
-    WrongStacks,
-}
 
 /// Where a stack was walked, which decides whether Python may be asked about it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -53,22 +48,20 @@ pub(crate) enum Check {
 /// Whether every event is to be checked.
 #[inline(always)]
 pub(super) fn verifying() -> bool {
-    VERIFYING.get().is_some_and(|verifying| *verifying != Verifying::No)
+    IS_VERIFYING.load(Ordering::Relaxed)
 }
 
 /// Reads the environment; called before the job runs.
 pub(super) fn prepare() {
-    let _ = VERIFYING.set(match std::env::var("FIL_VERIFY_STACKS").as_deref() {
-        Ok("1") => Verifying::EveryEvent,
-        Ok("wrong") => Verifying::WrongStacks,
-        _ => Verifying::No,
-    });
+    let wish = std::env::var("FIL_VERIFY_STACKS").unwrap_or_default();
+    STACKS_ARE_WRONG.store(wish == "wrong", Ordering::Relaxed);
+    IS_VERIFYING.store(wish == "wrong" || wish == "1", Ordering::Relaxed);
 }
 
-/// Compares the stack that was just walked, if checks are left.
+/// Compares what the id of the stack that was just walked stands for, if checks are left.
 #[cold]
 #[inline(never)]
-pub(super) fn check(python: &Python, thread_state: *const u8, walked: &StackCache, check: Check) {
+pub(super) fn check(python: &Python, thread_state: *const u8, stack: StackId, check: Check) {
     if !verifying() && CHECKS_LEFT.load(Ordering::Relaxed) == 0 {
         return;
     }
@@ -81,9 +74,8 @@ pub(super) fn check(python: &Python, thread_state: *const u8, walked: &StackCach
         return count(&PASSED_OVER);
     }
     CHECKS_LEFT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).ok();
-    let forgotten = usize::from(VERIFYING.get() == Some(&Verifying::WrongStacks));
-    let walked: Vec<_> =
-        walked.frames().skip(forgotten).map(|state| (state.code, instruction_index(state, &python.layout))).collect();
+    let forgotten = usize::from(STACKS_ARE_WRONG.load(Ordering::Relaxed));
+    let walked: Vec<_> = frames_of(stack).skip(forgotten).collect();
     // SAFETY: the thread's own state is the one that Python runs with: it holds the GIL.
     let told = unsafe { api.frames(Frame::innermost(thread_state, &python.layout)) };
     if told != walked {

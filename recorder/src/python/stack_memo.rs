@@ -1,56 +1,82 @@
 //! The stacks that a thread had last, by what they are made of: a small table in front of the one of all threads,
-//! which is large and so further away from the processor.
+//! which is large and so further away from the processor, and which asks for the code object.
 
-use format::{CodeId, StackId};
+use format::StackId;
 
-use super::interning::find_stack;
+use super::interning::{code_id, stack_id};
+use super::layout::Layout;
+use super::position::{CodePlace, FramePosition};
+use super::whole_walk::WalkedFrame;
 
 /// Of 16 bytes each. Each key has one place.
 const PLACES: usize = 1024;
 
 #[derive(Clone, Copy, Default)]
 struct Place {
+    position: FramePosition,
     parent: StackId,
-    code: CodeId,
-    instruction: u32,
-    /// [`StackId::EMPTY`] in a place that is free.
     stack: StackId,
 }
 
-/// See the module. It has its places from its first use on: threads without Python have none. (They are made in place;
-/// some threads have a stack that would not hold them.)
+/// See the module.
 #[derive(Default)]
-pub(super) struct StackMemo(Vec<Place>);
+pub(super) struct StackMemo {
+    /// There from the first use on: threads without Python have none. (They are made in place; some threads have a stack
+    /// that would not hold them.)
+    places: Vec<Place>,
+    /// Whether a stack that no thread knew has come since this was last set to false.
+    pub(super) has_new: bool,
+}
 
 impl StackMemo {
-    /// The id of a stack, if any thread knows it.
+    /// The id of the stack of `parent` and a complete frame at `position`, if it is remembered.
     #[inline(always)]
-    pub(super) fn find(&mut self, parent: StackId, code: CodeId, instruction: u32) -> Option<StackId> {
-        // Fibonacci hashing: the upper bits of a product with an odd number near 2^32 divided by the golden ratio.
-        let mixed = (parent.0 ^ instruction.rotate_left(16) ^ code.0.rotate_left(8)).wrapping_mul(0x9e37_79b9);
-        let index = (mixed >> (u32::BITS - PLACES.ilog2())) as usize;
-        match self.0.get(index) {
-            Some(place)
-                if place.stack != StackId::EMPTY
-                    && place.parent == parent
-                    && place.code == code
-                    && place.instruction == instruction =>
-            {
-                Some(place.stack)
-            }
-            _ => self.find_and_keep(index, parent, code, instruction),
+    pub(super) fn find(&self, parent: StackId, position: FramePosition) -> Option<StackId> {
+        let place = self.places.get(place_of(parent, position))?;
+        (place.position.is(position) && place.parent == parent).then_some(place.stack)
+    }
+
+    /// The same, in any case: `walked` is the frame.
+    #[inline(always)]
+    pub(super) fn find_or_intern(
+        &mut self,
+        parent: StackId,
+        position: FramePosition,
+        walked: impl FnOnce() -> WalkedFrame,
+        layout: &Layout,
+    ) -> StackId {
+        match self.find(parent, position) {
+            Some(stack) => stack,
+            None => self.intern(parent, &walked(), layout),
         }
     }
 
     #[inline(never)]
-    fn find_and_keep(&mut self, index: usize, parent: StackId, code: CodeId, instruction: u32) -> Option<StackId> {
-        let stack = find_stack(parent, code, instruction)?;
-        if self.0.is_empty() {
-            self.0.resize(PLACES, Place::default());
+    fn intern(&mut self, parent: StackId, walked: &WalkedFrame, layout: &Layout) -> StackId {
+        let CodePlace { code, index } = walked.place;
+        let (stack, is_new) = stack_id(parent, code_id(code, layout), index);
+        self.has_new |= is_new;
+        // Where a frame can be without having begun, a position does not tell that it is complete.
+        if walked.has_begun {
+            if self.places.is_empty() {
+                self.places.resize(PLACES, Place::default());
+            }
+            if let Some(place) = self.places.get_mut(place_of(parent, walked.position)) {
+                *place = Place { position: walked.position, parent, stack };
+            }
         }
-        if let Some(place) = self.0.get_mut(index) {
-            *place = Place { parent, code, instruction, stack };
-        }
-        Some(stack)
+        stack
     }
+
+    /// Forgets everything: a code object has died, and its addresses may become another's.
+    pub(super) fn clear(&mut self) {
+        self.places.fill(Place::default());
+    }
+}
+
+#[inline(always)]
+fn place_of(parent: StackId, position: FramePosition) -> usize {
+    // Fibonacci hashing: the upper bits of a product with an odd number near 2^64 divided by the golden ratio.
+    let mixed = (position.0 ^ u64::from(parent.0) << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> (u64::BITS - PLACES.ilog2())) as usize
 }

@@ -78,7 +78,7 @@ fn started_thread(python: &Python, thread_state: *const u8) -> Option<Object> {
     while !frame.is_complete() {
         frame = frame.previous()?;
     }
-    let code = frame.state().code as *const u8;
+    let code = frame.place_in_code().code as *const u8;
     // SAFETY: the frame keeps its code object alive, and that its names.
     let (function, file) = unsafe {
         let name = |offset: usize| text(code.add(offset).cast::<*const u8>().read(), &python.layout);
