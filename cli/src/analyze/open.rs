@@ -8,7 +8,7 @@ use analyzer::Trace;
 
 use crate::error::CliError;
 use crate::messages::warn;
-use crate::record::{SpoolDirectory, TraceFile, append_sources, read_header, salvage};
+use crate::record::{SourceFiles, SpoolDirectory, TraceFile, read_header, salvage};
 
 /// Opens the trace and tells what a reader of the answer must know.
 pub(crate) fn open(path: &Path) -> Result<Trace, CliError> {
@@ -38,5 +38,6 @@ fn complete(path: &Path, spools: &SpoolDirectory) -> Result<(), CliError> {
         warn("a process of the job still runs and goes on recording; analyze again when it has ended");
     }
     spools.remove();
-    append_sources(&mut file, &Trace::open(path)?)
+    let trace = Trace::open(path)?;
+    SourceFiles::new(trace.header(), 0)?.append(&mut file, &trace)
 }

@@ -12,11 +12,14 @@ mod output_place;
 mod recorder_library;
 mod relayed_signals;
 mod salvage;
+mod source_files;
 mod spool_directory;
 mod start;
 mod trace_file;
 
 use std::time::Duration;
+
+use format::TraceHeader;
 
 use crate::arguments::RecordArguments;
 use crate::error::CliError;
@@ -29,8 +32,8 @@ use recorder_library::RecorderLibrary;
 use start::Start;
 
 pub(crate) use closing_lines::{analyze_command, how_it_ended};
-pub(crate) use finish::append_sources;
 pub(crate) use salvage::salvage;
+pub(crate) use source_files::SourceFiles;
 pub(crate) use spool_directory::SpoolDirectory;
 pub(crate) use trace_file::{TraceFile, read_header};
 
@@ -61,8 +64,8 @@ pub(crate) fn record_job(arguments: &RecordArguments) -> Result<Recording, CliEr
     let start = Start::now()?;
     let spools = SpoolDirectory::create(&place.trace, start.monotonic_ns, library.path())?;
 
-    let begun = start.header(&arguments.command, &spools).and_then(|header| TraceFile::begin(&place, &header));
-    let mut trace = begun.inspect_err(|_| spools.remove())?;
+    let begun = start.header(&arguments.command, &spools).and_then(|header| begin(&place, &header));
+    let (mut trace, mut sources) = begun.inspect_err(|_| spools.remove())?;
     drop(lock);
     let surroundings = JobSurroundings { library: library.path(), trace: &place.trace, spools: spools.path() };
     let running = launch::start(&job, &surroundings).inspect_err(|_| {
@@ -73,11 +76,20 @@ pub(crate) fn record_job(arguments: &RecordArguments) -> Result<Recording, CliEr
     // A job may have thousands of processes, one after the other: what those that ended have left is
     // not kept until its end. When that fails, it is left to the end, which also tells why.
     let mut can_salvage = true;
-    let ended = running.wait(|| can_salvage = can_salvage && salvage(&spools, &mut trace, Duration::ZERO).is_ok())?;
-    let finished = finish::finish(&mut trace, &spools, &ended);
+    let ended = running.wait(|| {
+        can_salvage = can_salvage && salvage(&spools, &mut trace, Duration::ZERO).is_ok();
+        sources.follow(&trace);
+    })?;
+    let finished = finish::finish(&mut trace, &spools, sources, &ended);
     if !matches!(&finished, Ok(finished) if finished.still_running == 0) {
         library.keep();
     }
     let exit_code = closing_lines::tell(&arguments.output, &start, &ended, &finished);
     Ok(Recording { exit_code, finished: finished.ok().filter(|finished| finished.processes > 0) })
+}
+
+fn begin(place: &OutputPlace, header: &TraceHeader) -> Result<(TraceFile, SourceFiles), CliError> {
+    let trace = TraceFile::begin(place, header)?;
+    let sources = SourceFiles::new(header, header.encode()?.len() as u64)?;
+    Ok((trace, sources))
 }

@@ -12,7 +12,7 @@ use crate::error::CliError;
 use crate::record::output_place::OutputPlace;
 
 /// The recorder's level too; what fil appends is too little for another to matter.
-const COMPRESSION_LEVEL: i32 = 3;
+pub(crate) const COMPRESSION_LEVEL: i32 = 3;
 
 /// Command lines are seldom longer than this, which is one read.
 const USUAL_HEADER_BYTES: usize = 16 << 10;
@@ -55,6 +55,11 @@ impl TraceFile {
     /// Appends one chunk.
     pub(crate) fn append(&mut self, header: ChunkHeader, raw: &[u8]) -> Result<(), CliError> {
         let chunk = self.chunk_writer.chunk(header, raw)?;
+        self.file.write_all(chunk).map_err(|error| CliError::output(&self.path, &error))
+    }
+
+    /// Appends one chunk that is encoded already.
+    pub(crate) fn append_whole(&mut self, chunk: &[u8]) -> Result<(), CliError> {
         self.file.write_all(chunk).map_err(|error| CliError::output(&self.path, &error))
     }
 }

@@ -1,0 +1,205 @@
+//! The source files that appear in the job's stacks, read and compressed while the job runs: nobody waits for that at
+//! its end, and what is stored is the code that ran, should somebody edit it meanwhile.
+//!
+//! Processes append their code objects to the trace as they go. Here the trace is read behind them, chunk by chunk, for
+//! the names of files. Whatever goes wrong meanwhile is left to the end, where the trace tells which files are missing.
+//! The chunks are appended then, so that a trace that is not finished has none, and whoever finishes it adds them.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use analyzer::Trace;
+use format::constants::{CHUNK_HEADER_BYTES, MAX_SOURCE_BYTES};
+use format::{
+    ChunkHeader, ChunkKind, ChunkWriter, Definition, DefinitionReader, SourceFile, TraceHeader, decompress,
+    encode_source_file, verify,
+};
+
+use crate::error::CliError;
+use crate::record::finish::whole_recording;
+use crate::record::trace_file::{COMPRESSION_LEVEL, TraceFile};
+
+/// Compressed sources that are held until the job ends, at most. The rest is read then.
+const MAX_HELD_BYTES: usize = 64 << 20;
+
+/// See the module.
+pub(crate) struct SourceFiles {
+    working_directory: PathBuf,
+    /// Offset in the trace of the first chunk that was not looked at.
+    next_chunk: u64,
+    /// Names that were looked at, or are in the trace.
+    known: BTreeSet<String>,
+    /// Number of the next chunk.
+    chunk_number: u64,
+    /// Whole chunks, to be appended.
+    chunks: Vec<Vec<u8>>,
+    held_bytes: usize,
+    writer: ChunkWriter,
+}
+
+impl SourceFiles {
+    /// For a trace with this header, behind which its chunks begin at `first_chunk`.
+    pub(crate) fn new(header: &TraceHeader, first_chunk: u64) -> Result<SourceFiles, CliError> {
+        Ok(SourceFiles {
+            working_directory: Path::new(OsStr::from_bytes(&header.working_directory)).to_owned(),
+            next_chunk: first_chunk,
+            known: BTreeSet::new(),
+            chunk_number: 0,
+            chunks: Vec::new(),
+            held_bytes: 0,
+            writer: ChunkWriter::new(COMPRESSION_LEVEL)?,
+        })
+    }
+
+    /// Looks at what has been appended to the trace since the last time.
+    pub(crate) fn follow(&mut self, trace: &TraceFile) {
+        // The end looks at everything again.
+        let _ = File::open(trace.path()).and_then(|file| self.read_names(&file));
+    }
+
+    fn read_names(&mut self, file: &File) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        let mut raw = Vec::new();
+        while self.held_bytes < MAX_HELD_BYTES {
+            bytes.resize(CHUNK_HEADER_BYTES, 0);
+            file.read_exact_at(&mut bytes, self.next_chunk)?;
+            let header = ChunkHeader::decode(&bytes).map_err(io::Error::other)?;
+            let is_wanted = header.kind == ChunkKind::Definitions;
+            bytes.resize(if is_wanted { header.total_bytes() } else { 0 }, 0);
+            file.read_exact_at(&mut bytes, self.next_chunk)?;
+            if is_wanted && verify(&bytes).and_then(|()| decompress(&header, &bytes, &mut raw)).is_ok() {
+                for definition in DefinitionReader::new(&raw).flatten() {
+                    if let Definition::Code { file, .. } = definition {
+                        self.store(file).map_err(io::Error::other)?;
+                    }
+                }
+            }
+            self.next_chunk += header.total_bytes() as u64;
+        }
+        Ok(())
+    }
+
+    /// Appends the sources of this trace. One that was followed has none yet.
+    pub(crate) fn append(mut self, file: &mut TraceFile, trace: &Trace) -> Result<(), CliError> {
+        let stored = trace.source_files();
+        self.chunk_number += stored.len() as u64;
+        self.known.extend(stored);
+        for name in trace.code_files() {
+            self.store(&name)?;
+        }
+        self.chunks.iter().try_for_each(|chunk| file.append_whole(chunk))
+    }
+
+    /// Makes a chunk of a file that was not looked at before. Code need not come from one: `<string>`,
+    /// `<frozen importlib._bootstrap>`.
+    fn store(&mut self, name: &str) -> Result<(), CliError> {
+        if !self.known.contains(name) {
+            self.known.insert(name.to_owned());
+            if let Ok(text) = read_source(&self.working_directory.join(name)) {
+                let source = encode_source_file(&SourceFile { file: name, text: &text })?;
+                let header = whole_recording(ChunkKind::Source, self.chunk_number);
+                let chunk = self.writer.chunk(header, &source)?.to_vec();
+                self.held_bytes += chunk.len();
+                self.chunks.push(chunk);
+                self.chunk_number += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// At most [`MAX_SOURCE_BYTES`] of a regular file (opening a pipe would wait for its writer).
+fn read_source(path: &Path) -> io::Result<Vec<u8>> {
+    if !path.metadata()?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut text = Vec::new();
+    File::open(path)?.take(MAX_SOURCE_BYTES as u64).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used, reason = "a test may stop at what cannot happen")]
+mod tests {
+    use super::*;
+    use format::{CodeId, LineTableFormat, ProcessKey, ThreadNumber, encode_definition};
+
+    /// A trace with one chunk of definitions, cut short by so many bytes.
+    fn trace_naming(file: &Path, folder: &Path, cut_short: usize) -> (TraceHeader, PathBuf) {
+        let header = TraceHeader {
+            fil_version: "0".to_owned(),
+            command: Vec::new(),
+            working_directory: b"/".to_vec(),
+            host: "here".to_owned(),
+            wall_clock_start_ns: 0,
+            monotonic_start_ns: 0,
+            spool_directory: Vec::new(),
+        };
+        let code = Definition::Code {
+            id: CodeId(1),
+            function: "f",
+            file: file.to_str().expect("UTF-8"),
+            first_line: 1,
+            line_table_format: LineTableFormat::Locations,
+            line_table_bytes: 0,
+        };
+        let mut raw = vec![0; 1 << 12];
+        let length = encode_definition(&code, &mut raw).expect("fits");
+        raw.truncate(length);
+        let process = ProcessKey { pid: 7, start_ns: 1 };
+        let chunk_header = ChunkHeader::new(ChunkKind::Definitions, process, ThreadNumber(0), 0);
+        let mut bytes = header.encode().expect("encodes");
+        bytes.extend_from_slice(ChunkWriter::new(1).expect("level 1").chunk(chunk_header, &raw).expect("encodes"));
+        bytes.truncate(bytes.len() - cut_short);
+        let path = folder.join("trace.fil");
+        std::fs::write(&path, bytes).expect("written");
+        (header, path)
+    }
+
+    /// The first line of the file that the trace has when it is finished, which was rewritten before that.
+    fn stored_line(cut_short: usize) -> String {
+        let folder = tempfile::tempdir().expect("folder");
+        let program = folder.path().join("job.py");
+        std::fs::write(&program, "as it ran\n").expect("written");
+        let (header, path) = trace_naming(&program, folder.path(), cut_short);
+        let mut file = TraceFile::open(&path).expect("opens");
+        let first_chunk = header.encode().expect("encodes").len() as u64;
+        let mut sources = SourceFiles::new(&header, first_chunk).expect("made");
+        sources.follow(&file);
+        let _ = trace_naming(&program, folder.path(), 0);
+        std::fs::write(&program, "as it is now\n").expect("written");
+        // Looked at again, it is still the same.
+        sources.follow(&file);
+        sources.append(&mut file, &Trace::open(&path).expect("opens")).expect("appended");
+        let trace = Trace::open(&path).expect("opens");
+        assert_eq!(trace.source_files().len(), 1);
+        trace.source_line(program.to_str().expect("UTF-8"), 1).expect("is there")
+    }
+
+    #[test]
+    fn what_is_stored_is_the_code_that_ran() {
+        assert_eq!(stored_line(0), "as it ran");
+    }
+
+    /// A process may just be writing it.
+    #[test]
+    fn a_chunk_that_is_not_whole_is_looked_at_later() {
+        assert_eq!(stored_line(1), "as it is now");
+    }
+
+    #[test]
+    fn source_is_read_from_regular_files_only_and_cut_off() {
+        let folder = tempfile::tempdir().expect("folder");
+        let long = folder.path().join("long.py");
+        std::fs::write(&long, vec![b'#'; MAX_SOURCE_BYTES + 1]).expect("written");
+        assert_eq!(read_source(&long).expect("read").len(), MAX_SOURCE_BYTES);
+        assert!(read_source(folder.path()).is_err());
+        assert!(read_source(Path::new("/dev/zero")).is_err());
+        assert!(read_source(&folder.path().join("<string>")).is_err());
+    }
+}
