@@ -26,7 +26,7 @@ _CPYTHON_FULL = """
 """
 
 # Hang without fil, for a quarter of an hour each: told and passed over.
-HANGS = {"3.11": ("test_interpreters", "test__xxsubinterpreters")}
+HANGS = {"3.11": ("test_interpreters", "test__xxsubinterpreters", "test_socket")}
 
 _CPYTHON_CI = """
     test_gc test_thread test_threading
