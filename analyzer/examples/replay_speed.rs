@@ -13,7 +13,8 @@ use std::time::Instant;
 
 use analyzer::{Trace, peak};
 use format::{
-    ChunkHeader, ChunkKind, ChunkWriter, Domain, Event, EventEncoder, ProcessKey, StackId, ThreadNumber, TraceHeader,
+    ChunkHeader, ChunkKind, ChunkWriter, Domain, Event, EventEncoder, PathId, ProcessKey, StackId, ThreadNumber,
+    TraceHeader,
 };
 
 const PROCESS: ProcessKey = ProcessKey { pid: 10, start_ns: 1000 };
@@ -80,7 +81,7 @@ fn made_up_trace(events: u64, threads: usize, events_per_turn: u64) -> Result<Ve
         });
         live[place] = address;
         let size = 16 + (random >> 40) % 6 * 8;
-        let stack = StackId((random >> 33) as u32 % 100);
+        let stack = StackId { path: PathId((random >> 33) as u32 % 20), instruction: (random >> 38) as u32 % 5 };
         job[at].push(Event::Alloc { domain: Domain::Python, address, size, stack });
         if event % 32 == 0 {
             job[at].push(Event::Time { ns: PROCESS.start_ns + event * 20 });

@@ -1,7 +1,9 @@
-//! What a process said of itself, its threads, its code objects and its call stacks, as owned
+//! What a process said of itself, its threads, its code objects and its call paths, as owned
 //! tables. Ids are sparse 32-bit numbers and may come in any order, so everything is a hash map.
 
-use format::{CodeId, Definition, DefinitionReader, LineTableFormat, NoticeKind, ProcessKey, StackId, ThreadNumber};
+use format::{
+    CodeId, Definition, DefinitionReader, LineTableFormat, NoticeKind, PathId, ProcessKey, StackId, ThreadNumber,
+};
 use hashbrown::HashMap;
 
 /// All definitions of one process.
@@ -10,7 +12,7 @@ pub(crate) struct Definitions {
     pub(crate) start: ProcessStart,
     pub(crate) threads: HashMap<ThreadNumber, Thread>,
     pub(crate) codes: HashMap<CodeId, Code>,
-    pub(crate) stacks: HashMap<StackId, StackNode>,
+    pub(crate) paths: HashMap<PathId, CallPath>,
     pub(crate) resident_samples: Vec<ResidentSample>,
     pub(crate) notices: Vec<Notice>,
     /// Records that could not be read.
@@ -26,7 +28,7 @@ pub(crate) struct ProcessStart {
     pub(crate) start_ticks: u64,
     pub(crate) forked_from: Option<ProcessKey>,
     pub(crate) inherited_codes: u32,
-    pub(crate) inherited_stacks: u32,
+    pub(crate) inherited_paths: u32,
     pub(crate) python_version: Option<String>,
 }
 
@@ -43,13 +45,13 @@ pub(crate) struct Code {
     line_table_bytes: u32,
 }
 
-/// A call stack: one frame on top of a parent.
+/// How a frame came to be called.
 #[derive(Clone, Copy)]
-pub(crate) struct StackNode {
-    pub(crate) parent: StackId,
+pub(crate) struct CallPath {
+    /// The stack of the caller.
+    pub(crate) caller: StackId,
+    /// The code object of the frame.
     pub(crate) code: CodeId,
-    /// Index of the code unit being run.
-    pub(crate) instruction: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -89,7 +91,7 @@ impl Definitions {
                 start_ticks,
                 forked_from,
                 inherited_codes,
-                inherited_stacks,
+                inherited_paths,
                 python_version,
             } => {
                 let command = command.iter().map(|argument| String::from_utf8_lossy(argument).into_owned()).collect();
@@ -100,7 +102,7 @@ impl Definitions {
                     start_ticks,
                     forked_from,
                     inherited_codes,
-                    inherited_stacks,
+                    inherited_paths,
                     python_version,
                 };
             }
@@ -114,8 +116,8 @@ impl Definitions {
             Definition::LineTable { code, offset, bytes } => {
                 self.line_table_pieces.entry(code).or_default().push(LineTablePiece { offset, bytes: bytes.into() });
             }
-            Definition::Stack { id, parent, code, instruction } => {
-                self.stacks.insert(id, StackNode { parent, code, instruction });
+            Definition::CallPath { id, caller, instruction, code } => {
+                self.paths.insert(id, CallPath { caller: StackId { path: caller, instruction }, code });
             }
             Definition::ResidentMemory { time_ns, bytes } => {
                 self.resident_samples.push(ResidentSample { time_ns, bytes });

@@ -4,11 +4,11 @@
 //! else is its own. Definitions may be lost or, in a damaged trace, lead in a circle: what is not
 //! there is a frame `(unknown)`. Every stack id is resolved once.
 
-use format::{CodeId, StackId};
+use format::{CodeId, PathId, StackId};
 use hashbrown::HashMap;
 
 use crate::call_stack::{CallTree, CallTreeBuilder, Frame, FrameId, NodeId};
-use crate::definitions::StackNode;
+use crate::definitions::CallPath;
 use crate::image::{Image, ImageIndex};
 use crate::line_table::LineTable;
 
@@ -44,27 +44,27 @@ impl<'a> StackResolver<'a> {
 
     /// The call stack that a process calls by this id.
     pub(crate) fn resolve(&mut self, image: ImageIndex, stack: StackId) -> NodeId {
-        let mut unresolved: Vec<((ImageIndex, StackId), StackNode)> = Vec::new();
+        let mut unresolved: Vec<((ImageIndex, StackId), CallPath)> = Vec::new();
         let (mut image, mut stack) = (image, stack);
         let mut node = loop {
-            if stack == StackId::EMPTY {
+            if stack.path == PathId::EMPTY {
                 break NodeId::ROOT;
             }
-            image = self.owner(image, |image| stack.0 < image.definitions.start.inherited_stacks);
+            image = self.owner(image, |image| stack.path.0 < image.definitions.start.inherited_paths);
             match self.stacks.get(&(image, stack)) {
                 Some(Resolution::Done(node)) => break *node,
                 Some(Resolution::InProgress) => break self.unknown(),
                 None => {}
             }
-            let Some(&definition) = self.images[image.index()].definitions.stacks.get(&stack) else {
+            let Some(&definition) = self.images[image.index()].definitions.paths.get(&stack.path) else {
                 break self.unknown();
             };
             self.stacks.insert((image, stack), Resolution::InProgress);
             unresolved.push(((image, stack), definition));
-            stack = definition.parent;
+            stack = definition.caller;
         };
         for (key, definition) in unresolved.into_iter().rev() {
-            let frame = self.frame(key.0, definition.code, definition.instruction);
+            let frame = self.frame(key.0, definition.code, key.1.instruction);
             node = self.tree.child(node, frame);
             self.stacks.insert(key, Resolution::Done(node));
         }

@@ -11,7 +11,7 @@ use support::{header, open, trace_bytes};
 const STORY: &str = "process 10 command=python,job.py
     name worker 10
     code 1 <module> job.py 1
-    stack 1 0 1
+    path 1 0 1
     source job.py one|two
     rss 5 500
     alloc 1000 600 stack=1
@@ -186,7 +186,7 @@ fn numbers_beyond_reason_are_survived() {
          unmap 0 18446744073709551615
          turn 1
          free 1
-         process 11 start=18446744073700000000 fork=10 codes=4294967295 stacks=4294967295
+         process 11 start=18446744073700000000 fork=10 codes=4294967295 paths=4294967295
          alloc 5 5 stack=77
          end at=18446744073700000000",
     );

@@ -10,7 +10,7 @@ use support::open;
 const STORY: &str = "process 10 command=python,job.py
     name python 10
     code 1 <module> job.py 1
-    stack 1 0 1
+    path 1 0 1
     time 100
     alloc 1000 700 stack=1
     map 4096 4096

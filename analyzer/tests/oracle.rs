@@ -94,7 +94,7 @@ fn story(steps: &[Step]) -> String {
     for pid in [11, 10] {
         writeln!(story, "process {pid} start={}", pid - 10).unwrap();
         for stack in 1..MAPPING_STACKS + 3 {
-            writeln!(story, "code {stack} f{stack} job.py {stack}\nstack {stack} 0 {stack}").unwrap();
+            writeln!(story, "code {stack} f{stack} job.py {stack}\npath {stack} 0 {stack}").unwrap();
         }
     }
     let mut now = 1;

@@ -12,9 +12,9 @@ const STACKS: &str = "process 10 command=python,job.py
     code 1 <module> job.py 1
     code 2 make job.py 5
     code 3 other job.py 9
-    stack 1 0 1
-    stack 2 1 2
-    stack 3 1 3
+    path 1 0 1
+    path 2 1 2
+    path 3 1 3
     ";
 
 fn peak_of(story: &str) -> analyzer::Peak {
@@ -202,8 +202,8 @@ fn a_turn_may_span_chunks() {
 fn stacks_that_look_the_same_are_one() {
     let peak = peak_of(
         "code 4 make job.py 5
-         stack 4 1 4
-         stack 5 1 2
+         path 4 1 4
+         path 5 1 2
          alloc 1 10 stack=2
          alloc 2 10 stack=4
          alloc 3 10 stack=5
@@ -215,11 +215,11 @@ fn stacks_that_look_the_same_are_one() {
 #[test]
 fn lost_definitions_are_unknown_and_circles_end() {
     let peak = peak_of(
-        "stack 7 99 2
-         stack 8 9 1
-         stack 9 8 2
-         stack 10 1 98
-         stack 4294967295 1 2
+        "path 7 99 2
+         path 8 9 1
+         path 9 8 2
+         path 10 1 98
+         path 4294967295 1 2
          alloc 1 1 stack=7
          alloc 2 2 stack=8
          alloc 3 4 stack=9
@@ -245,10 +245,10 @@ fn the_peak_of_several_processes_is_that_of_their_sum() {
          free 1000
          time 600
          alloc 1000 10 stack=2
-         process 11 start=200 fork=10 codes=3 stacks=4 command=python,child
+         process 11 start=200 fork=10 codes=3 paths=4 command=python,child
          code 3 child job.py 20
          code 2 shadowed shadowed.py 1
-         stack 4 2 3
+         path 4 2 3
          time 300
          free 1000
          alloc 5000 40 stack=4

@@ -13,10 +13,10 @@ const STORY: &str = "process 10 command=python,job.py
     code 2 big /home/job.py 2
     code 3 small /home/job.py 3
     code 4 tiny /home/job.py 4
-    stack 1 0 1
-    stack 2 1 2
-    stack 3 1 3
-    stack 4 1 4
+    path 1 0 1
+    path 2 1 2
+    path 3 1 3
+    path 4 1 4
     source /home/job.py first|  big = 5; x = 7|small <&> 'x'
     rss 150 5000
     rss 390 7000
@@ -173,7 +173,7 @@ fn a_flamegraph_is_xml_whatever_the_names_are() {
     for (at, name) in names.iter().enumerate() {
         let id = at + 1;
         builder.line(&format!("code {id} {name} {name} {id}"));
-        builder.line(&format!("stack {id} {at} {id}"));
+        builder.line(&format!("path {id} {at} {id}"));
         builder.line(&format!("source {name} {}{name} 7", "|".repeat(at)));
         builder.line(&format!("alloc {id} 100 stack={id}"));
     }

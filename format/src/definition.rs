@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::FormatError;
-use crate::ids::{CodeId, ProcessKey, StackId, ThreadNumber};
+use crate::ids::{CodeId, PathId, ProcessKey, ThreadNumber};
 use crate::record_block;
 use crate::varint;
 
@@ -49,12 +49,12 @@ pub enum Definition<'a> {
         pid_namespace: u64,
         /// Its start in clock ticks since boot, which exec(2) does not change; 0 if that is not known.
         start_ticks: u64,
-        /// For a fork: the process it is a copy of, whose code objects and stacks it knows too.
+        /// For a fork: the process it is a copy of, whose code objects and call paths it knows too.
         forked_from: Option<ProcessKey>,
         /// Ids of code objects below this are the parent's.
         inherited_codes: u32,
-        /// Ids of stacks below this are the parent's.
-        inherited_stacks: u32,
+        /// Ids of call paths below this are the parent's.
+        inherited_paths: u32,
         /// Python's version as it says itself, if this is a Python process.
         python_version: Option<&'a str>,
     },
@@ -91,16 +91,16 @@ pub enum Definition<'a> {
         /// The piece.
         bytes: &'a [u8],
     },
-    /// A call stack: one more frame on top of a parent.
-    Stack {
+    /// A call path: one more frame, called by another.
+    CallPath {
         /// Its id.
-        id: StackId,
-        /// The stack of the caller.
-        parent: StackId,
-        /// The code object of the innermost frame.
-        code: CodeId,
-        /// Where in it: the index of the code unit (two bytes each) being run.
+        id: PathId,
+        /// The call path of the caller, [`PathId::EMPTY`] if there is none.
+        caller: PathId,
+        /// Where the caller waits: the index of the code unit (two bytes each) being run; 0 if there is no caller.
         instruction: u32,
+        /// The code object of the frame.
+        code: CodeId,
     },
     /// Resident memory of the process.
     ResidentMemory {

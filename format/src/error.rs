@@ -57,6 +57,14 @@ pub enum FormatError {
         /// Its offset in the decompressed chunk.
         offset: usize,
     },
+    /// A stack whose code has no meaning in this version.
+    #[error("the code {code:#04x} of a call stack at offset {offset} is unknown")]
+    UnknownStack {
+        /// The code.
+        code: u8,
+        /// Its offset in the decompressed chunk.
+        offset: usize,
+    },
     /// A varint that does not end within ten bytes.
     #[error("a number at offset {offset} does not end")]
     Varint {

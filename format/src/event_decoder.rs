@@ -3,11 +3,12 @@
 use crate::error::FormatError;
 use crate::event::{Domain, Event, MappingKind};
 use crate::event_encoder::{
-    LIKELY_ADDRESS, OTHER_FREE_IN_REGION, OTHER_MAP, OTHER_PROTECT, OTHER_REMAP, OTHER_TIME, OTHER_TURN,
-    OTHER_UNDO_FREE, OTHER_UNMAP, SAME_STACK, TAG_ALLOC_HEAP, TAG_ALLOC_PYTHON, TAG_FREE,
+    LIKELY_ADDRESS, OTHER_FREE, OTHER_FREE_IN_REGION, OTHER_MAP, OTHER_PROTECT, OTHER_REMAP, OTHER_TIME, OTHER_TURN,
+    OTHER_UNDO_FREE, OTHER_UNMAP, SAME_STACK, STACK_OF_SAME_PATH, STACK_SPELLED_OUT, TAG_ALLOC_HEAP, TAG_ALLOC_PYTHON,
+    TAG_FREE,
 };
-use crate::event_model::{EventModel, SIZE_SPELLED_OUT, unrotate};
-use crate::ids::StackId;
+use crate::event_model::{Class, EventModel, SIZE_SPELLED_OUT, unrotate};
+use crate::ids::{PathId, StackId};
 use crate::varint::{read, unzigzag};
 
 /// Goes through the events of one decompressed chunk.
@@ -44,10 +45,7 @@ impl<'a> EventDecoder<'a> {
         match tag & 3 {
             TAG_ALLOC_PYTHON => self.alloc(at, tag, Domain::Python),
             TAG_ALLOC_HEAP => self.alloc(at, tag, Domain::Heap),
-            TAG_FREE => match tag >> 2 {
-                0 => self.free(at, None),
-                code => Ok(Event::Free { address: self.model.take_recent_by_code(code) }),
-            },
+            TAG_FREE => Ok(Event::Free { address: self.model.take_recent_by_code(tag >> 2) }),
             _ => self.other(at, tag, offset),
         }
     }
@@ -62,14 +60,15 @@ impl<'a> EventDecoder<'a> {
         } else {
             self.model.size_of_code(code)
         };
-        let likely = self.model.take_likely_address(domain, size);
+        let class = Class::of(domain, size);
+        let likely = self.model.take_likely_address(class);
         let address = if tag & LIKELY_ADDRESS != 0 {
             likely
         } else {
-            unrotate(self.model.alloc_base(domain, size).wrapping_add(unzigzag(read(self.bytes, at)?)))
+            unrotate(self.model.alloc_base(class).wrapping_add(unzigzag(read(self.bytes, at)?)))
         };
-        let stack = if tag & SAME_STACK != 0 { StackId(self.model.last_stack) } else { self.stack(at)? };
-        self.model.note_alloc(domain, address, size);
+        let stack = if tag & SAME_STACK != 0 { self.model.last_stack } else { self.stack(at)? };
+        self.model.note_alloc(class, address);
         Ok(Event::Alloc { domain, address, size, stack })
     }
 
@@ -109,6 +108,7 @@ impl<'a> EventDecoder<'a> {
                 let ((address, length), stack) = (self.range(at)?, self.stack(at)?);
                 Ok(Event::Remap { address, length, stack })
             }
+            OTHER_FREE => self.free(at, None),
             code @ OTHER_FREE_IN_REGION.. => self.free(at, Some(code - OTHER_FREE_IN_REGION)),
             _ => Err(FormatError::UnknownEvent { tag, offset }),
         }
@@ -120,10 +120,24 @@ impl<'a> EventDecoder<'a> {
 
     #[inline]
     fn stack(&mut self, at: &mut usize) -> Result<StackId, FormatError> {
-        let difference = unzigzag(read(self.bytes, at)?);
-        // A damaged difference may leave 32 bits; the cut makes it some other id, as damage does.
-        self.model.last_stack = u64::from(self.model.last_stack).wrapping_add(difference) as u32;
-        Ok(StackId(self.model.last_stack))
+        let offset = *at;
+        let Some(&code) = self.bytes.get(offset) else {
+            return Err(FormatError::Truncated { needed: offset + 1, available: self.bytes.len() });
+        };
+        *at += 1;
+        if code < STACK_OF_SAME_PATH {
+            return Ok(self.model.stack_of_code(code));
+        }
+        let last = self.model.last_stack.path;
+        let path = match code {
+            STACK_OF_SAME_PATH => last,
+            // A damaged number may leave 32 bits; the cut makes it some other id, as damage does.
+            STACK_SPELLED_OUT => PathId(u64::from(last.0).wrapping_add(unzigzag(read(self.bytes, at)?)) as u32),
+            _ => return Err(FormatError::UnknownStack { code, offset }),
+        };
+        let stack = StackId { path, instruction: read(self.bytes, at)? as u32 };
+        self.model.note_stack(stack);
+        Ok(stack)
     }
 }
 

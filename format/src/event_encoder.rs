@@ -1,8 +1,8 @@
 //! Events to bytes. See `docs/FORMAT.md`, "Events", for the tables.
 
-use crate::constants::MAX_EVENT_BYTES;
 use crate::event::{Domain, Event, MappingKind};
-use crate::event_model::{EventModel, REGIONS, SIZE_SPELLED_OUT, rotate};
+use crate::event_model::{Class, EventModel, RECENT, REGIONS, SIZE_SPELLED_OUT, STACKS, rotate};
+use crate::event_room::{EVENT_ROOM_BYTES, EventRoom, put};
 use crate::ids::StackId;
 use crate::varint::{write, zigzag};
 
@@ -24,15 +24,21 @@ pub(crate) const OTHER_MAP: u8 = 4;
 /// The first of two: one is added if the range is accessible from now on.
 pub(crate) const OTHER_PROTECT: u8 = 12;
 pub(crate) const OTHER_REMAP: u8 = 14;
+pub(crate) const OTHER_FREE: u8 = 15;
 /// The first of [`REGIONS`] numbers: a free in the region of that code.
-pub(crate) const OTHER_FREE_IN_REGION: u8 = 16;
-const _: () = assert!(OTHER_FREE_IN_REGION as usize + REGIONS == 64, "tags have six bits for it");
+pub(crate) const OTHER_FREE_IN_REGION: u8 = 17;
+const _: () = assert!(OTHER_FREE_IN_REGION as usize + REGIONS == 64 && RECENT == 64, "tags have six bits for it");
 const _: () = assert!(OTHER_MAP as usize + 2 * MappingKind::ALL.len() == OTHER_PROTECT as usize);
+
+/// Codes of stacks, behind those of recent ones: the path is the last one, or is told too.
+pub(crate) const STACK_OF_SAME_PATH: u8 = 128;
+pub(crate) const STACK_SPELLED_OUT: u8 = 129;
+const _: () = assert!(STACKS <= STACK_OF_SAME_PATH as usize);
 
 /// Encodes the events of one chunk.
 ///
-/// Every method writes at `out[at..]`, where [`MAX_EVENT_BYTES`] bytes must be free, and returns the
-/// offset behind what it wrote.
+/// Every method writes at `out[at..]`, where [`MAX_EVENT_BYTES`](crate::constants::MAX_EVENT_BYTES) bytes must be free,
+/// and returns the offset behind what it wrote.
 pub struct EventEncoder {
     model: EventModel,
 }
@@ -54,10 +60,10 @@ impl EventEncoder {
     }
 
     /// A block came to life.
-    #[inline]
+    #[inline(always)]
     pub fn alloc(
         &mut self,
-        out: &mut [u8],
+        out: &mut EventRoom,
         at: usize,
         domain: Domain,
         address: u64,
@@ -65,47 +71,47 @@ impl EventEncoder {
         stack: StackId,
     ) -> usize {
         let model = &mut self.model;
+        let class = Class::of(domain, size);
         let size_code = model.size_code(size);
-        let likely = model.take_likely_address(domain, size) == address;
-        let same_stack = model.last_stack == stack.0;
-        out[at] = match domain {
-            Domain::Python => TAG_ALLOC_PYTHON,
-            Domain::Heap => TAG_ALLOC_HEAP,
-        } | if same_stack { SAME_STACK } else { 0 }
-            | if likely { LIKELY_ADDRESS } else { 0 }
-            | size_code << 4;
+        let likely = model.take_likely_address(class) == address;
+        let same_stack = model.last_stack == stack;
+        put(
+            out,
+            at,
+            match domain {
+                Domain::Python => TAG_ALLOC_PYTHON,
+                Domain::Heap => TAG_ALLOC_HEAP,
+            } | if same_stack { SAME_STACK } else { 0 }
+                | if likely { LIKELY_ADDRESS } else { 0 }
+                | size_code << 4,
+        );
         let mut at = at + 1;
         if size_code == SIZE_SPELLED_OUT {
             at = write(out, at, size);
         }
         if !likely {
-            at = write(out, at, zigzag(rotate(address).wrapping_sub(model.alloc_base(domain, size))));
+            at = write(out, at, zigzag(rotate(address).wrapping_sub(model.alloc_base(class))));
         }
-        if !same_stack {
-            at = self.stack(out, at, stack);
-        }
-        self.model.note_alloc(domain, address, size);
-        at
+        model.note_alloc(class, address);
+        if same_stack { at } else { self.stack(out, at, stack) }
     }
 
     /// A block is given back.
-    #[inline]
-    pub fn free(&mut self, out: &mut [u8], at: usize, address: u64) -> usize {
+    #[inline(always)]
+    pub fn free(&mut self, out: &mut EventRoom, at: usize, address: u64) -> usize {
         if let Some(code) = self.model.take_recent(address) {
-            out[at] = TAG_FREE | code << 2;
+            put(out, at, TAG_FREE | code << 2);
             return at + 1;
         }
         let (region, base) = self.model.free_base(address);
-        out[at] = match region {
-            Some(code) => TAG_OTHER | (OTHER_FREE_IN_REGION + code) << 2,
-            None => TAG_FREE,
-        };
+        let code = region.map_or(OTHER_FREE, |region| OTHER_FREE_IN_REGION + region);
+        put(out, at, TAG_OTHER | code << 2);
         self.model.note_free(address);
         write(out, at + 1, zigzag(rotate(address).wrapping_sub(base)))
     }
 
     /// The thread's last free did not happen.
-    pub fn undo_free(&mut self, out: &mut [u8], at: usize) -> usize {
+    pub fn undo_free(&mut self, out: &mut EventRoom, at: usize) -> usize {
         self.tag(out, at, OTHER_UNDO_FREE)
     }
 
@@ -113,7 +119,7 @@ impl EventEncoder {
     #[expect(clippy::too_many_arguments, reason = "the fields of the event, and where to write")]
     pub fn map(
         &mut self,
-        out: &mut [u8],
+        out: &mut EventRoom,
         at: usize,
         kind: MappingKind,
         accessible: bool,
@@ -133,7 +139,7 @@ impl EventEncoder {
     }
 
     /// A range is no longer mapped.
-    pub fn unmap(&mut self, out: &mut [u8], at: usize, address: u64, length: u64) -> usize {
+    pub fn unmap(&mut self, out: &mut EventRoom, at: usize, address: u64, length: u64) -> usize {
         let at = self.tag(out, at, OTHER_UNMAP);
         self.range(out, at, address, length)
     }
@@ -141,7 +147,7 @@ impl EventEncoder {
     /// A range became accessible, or a reservation.
     pub fn protect(
         &mut self,
-        out: &mut [u8],
+        out: &mut EventRoom,
         at: usize,
         accessible: bool,
         address: u64,
@@ -154,14 +160,14 @@ impl EventEncoder {
     }
 
     /// What the thread's last unmapping took away is mapped again.
-    pub fn remap(&mut self, out: &mut [u8], at: usize, address: u64, length: u64, stack: StackId) -> usize {
+    pub fn remap(&mut self, out: &mut EventRoom, at: usize, address: u64, length: u64, stack: StackId) -> usize {
         let at = self.tag(out, at, OTHER_REMAP);
         let at = self.range(out, at, address, length);
         self.stack(out, at, stack)
     }
 
     /// Mark: the clock shows `ns`. A clock that goes back is written as standing still.
-    pub fn time(&mut self, out: &mut [u8], at: usize, ns: u64) -> usize {
+    pub fn time(&mut self, out: &mut EventRoom, at: usize, ns: u64) -> usize {
         let at = self.tag(out, at, OTHER_TIME);
         let passed = ns.saturating_sub(self.model.last_ns);
         self.model.last_ns += passed;
@@ -170,7 +176,7 @@ impl EventEncoder {
 
     /// Mark: a new turn begins. Turns rise.
     #[inline]
-    pub fn turn(&mut self, out: &mut [u8], at: usize, turn: u64) -> usize {
+    pub fn turn(&mut self, out: &mut EventRoom, at: usize, turn: u64) -> usize {
         let at = self.tag(out, at, OTHER_TURN);
         let difference = turn.wrapping_sub(self.model.last_turn);
         self.model.last_turn = turn;
@@ -179,7 +185,7 @@ impl EventEncoder {
 
     /// Encodes any event, for writers that are in no hurry (tests, tools).
     pub fn encode(&mut self, bytes: &mut Vec<u8>, event: Event) {
-        let mut out = [0; MAX_EVENT_BYTES];
+        let mut out = [0; EVENT_ROOM_BYTES];
         let end = match event {
             Event::Alloc { domain, address, size, stack } => self.alloc(&mut out, 0, domain, address, size, stack),
             Event::Free { address } => self.free(&mut out, 0, address),
@@ -199,20 +205,37 @@ impl EventEncoder {
     }
 
     #[inline]
-    fn tag(&self, out: &mut [u8], at: usize, other: u8) -> usize {
-        out[at] = TAG_OTHER | other << 2;
+    fn tag(&self, out: &mut EventRoom, at: usize, other: u8) -> usize {
+        put(out, at, TAG_OTHER | other << 2);
         at + 1
     }
 
-    fn range(&self, out: &mut [u8], at: usize, address: u64, length: u64) -> usize {
+    fn range(&self, out: &mut EventRoom, at: usize, address: u64, length: u64) -> usize {
         let at = write(out, at, address);
         write(out, at, length)
     }
 
-    #[inline]
-    fn stack(&mut self, out: &mut [u8], at: usize, stack: StackId) -> usize {
-        let difference = u64::from(stack.0).wrapping_sub(u64::from(self.model.last_stack));
-        self.model.last_stack = stack.0;
-        write(out, at, zigzag(difference))
+    #[inline(always)]
+    fn stack(&mut self, out: &mut EventRoom, at: usize, stack: StackId) -> usize {
+        let last = self.model.last_stack;
+        match self.model.stack_code(stack) {
+            Some(code) => {
+                put(out, at, code);
+                at + 1
+            }
+            None => spell_stack(out, at, last, stack),
+        }
     }
+}
+
+#[inline(never)]
+fn spell_stack(out: &mut EventRoom, at: usize, last: StackId, stack: StackId) -> usize {
+    if last.path == stack.path {
+        put(out, at, STACK_OF_SAME_PATH);
+        return write(out, at + 1, u64::from(stack.instruction));
+    }
+    put(out, at, STACK_SPELLED_OUT);
+    let difference = u64::from(stack.path.0).wrapping_sub(u64::from(last.path.0));
+    let at = write(out, at + 1, zigzag(difference));
+    write(out, at, u64::from(stack.instruction))
 }

@@ -8,35 +8,28 @@
 //! their states are equal after every event. The model starts afresh in every chunk.
 
 use crate::event::Domain;
+use crate::ids::StackId;
 
 /// Entries of the table of recent sizes; the code behind the last says "spelled out".
 const SIZES: usize = 15;
 /// Code of an allocation whose size is spelled out.
 pub(crate) const SIZE_SPELLED_OUT: u8 = SIZES as u8;
-/// Entries of the table of recent allocations; together with "spelled out" they fill six bits.
-const RECENT: usize = 63;
+/// Entries of the table of recent allocations: their codes fill six bits.
+pub(crate) const RECENT: usize = 64;
 /// Size classes of 16 bytes per domain. All larger sizes share the last one.
-const CLASSES: usize = 40;
+const CLASSES: usize = 64;
+/// Classes of both domains.
+const ALL_CLASSES: usize = 2 * CLASSES;
 /// Freed blocks remembered per size class.
 const FREED: usize = 4;
 /// Regions in which frees are remembered; their codes share the tags of other events.
-pub(crate) const REGIONS: usize = 48;
+pub(crate) const REGIONS: usize = 47;
 /// A region is 16 KiB, a pool of pymalloc since CPython 3.10: blocks of one size side by side.
 const REGION_BITS: u32 = 14;
+/// Entries of the table of recent stacks: codes of seven bits.
+pub(crate) const STACKS: usize = 128;
 /// 2^64 divided by the golden ratio: spreads neighbouring numbers (Knuth, TAOCP 3, 6.4).
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
-
-#[derive(Clone, Copy, Default)]
-struct RecentAlloc {
-    address: u64,
-    class: u8,
-}
-
-#[derive(Clone, Copy)]
-struct FreedBlocks {
-    addresses: [u64; FREED],
-    top: u8,
-}
 
 #[derive(Clone, Copy)]
 struct Region {
@@ -50,32 +43,40 @@ pub(crate) struct EventModel {
     /// Last allocated address, rotated; see [`rotate`].
     last_alloc: u64,
     /// Last allocated address of each size class, rotated; 0 if there is none.
-    last_of_class: [u64; 2 * CLASSES],
+    last_of_class: [u64; ALL_CLASSES],
     /// Last freed address that was not a recent allocation, rotated.
     last_free: u64,
     regions: [Region; REGIONS],
     /// Call stack of the last allocation or mapping.
-    pub(crate) last_stack: u32,
+    pub(crate) last_stack: StackId,
+    recent_stacks: [StackId; STACKS],
     /// Last time stamp in nanoseconds.
     pub(crate) last_ns: u64,
     /// Last turn.
     pub(crate) last_turn: u64,
     sizes: [u64; SIZES],
-    recent: [RecentAlloc; RECENT],
-    freed: [FreedBlocks; 2 * CLASSES],
+    /// Addresses of recent allocations, and their classes.
+    recent: [u64; RECENT],
+    recent_class: [u8; RECENT],
+    /// Addresses of freed blocks of each class, a ring, and where the next one goes.
+    freed: [[u64; FREED]; ALL_CLASSES],
+    freed_top: [u8; ALL_CLASSES],
 }
 
 static BEGINNING: EventModel = EventModel {
     last_alloc: 0,
-    last_of_class: [0; 2 * CLASSES],
+    last_of_class: [0; ALL_CLASSES],
     last_free: 0,
     regions: [Region { number: 0, last_free: 0 }; REGIONS],
-    last_stack: 0,
+    last_stack: StackId::EMPTY,
+    recent_stacks: [StackId::EMPTY; STACKS],
     last_ns: 0,
     last_turn: 0,
     sizes: [u64::MAX; SIZES],
-    recent: [RecentAlloc { address: 0, class: 0 }; RECENT],
-    freed: [FreedBlocks { addresses: [0; FREED], top: 0 }; 2 * CLASSES],
+    recent: [0; RECENT],
+    recent_class: [0; RECENT],
+    freed: [[0; FREED]; ALL_CLASSES],
+    freed_top: [0; ALL_CLASSES],
 };
 
 impl EventModel {
@@ -122,20 +123,20 @@ impl EventModel {
         self.sizes[Self::size_place(size)] = size;
     }
 
-    /// The address that a block of this size is likely to get: that of the one freed last. 0 if
+    /// The address that a block of this class is likely to get: that of the one freed last. 0 if
     /// there is none. Taken off the list whether or not the guess is right.
     #[inline]
-    pub(crate) fn take_likely_address(&mut self, domain: Domain, size: u64) -> u64 {
-        let freed = &mut self.freed[class_of(domain, size)];
-        freed.top = freed.top.wrapping_sub(1) % FREED as u8;
-        std::mem::take(&mut freed.addresses[usize::from(freed.top)])
+    pub(crate) fn take_likely_address(&mut self, Class(class): Class) -> u64 {
+        let top = self.freed_top[class].wrapping_sub(1) % FREED as u8;
+        self.freed_top[class] = top;
+        std::mem::take(&mut self.freed[class][usize::from(top)])
     }
 
-    /// What the address of an allocation of this size is told relative to, rotated: fresh blocks of
+    /// What the address of an allocation of this class is told relative to, rotated: fresh blocks of
     /// a size follow each other.
     #[inline]
-    pub(crate) fn alloc_base(&self, domain: Domain, size: u64) -> u64 {
-        match self.last_of_class[class_of(domain, size)] {
+    pub(crate) fn alloc_base(&self, Class(class): Class) -> u64 {
+        match self.last_of_class[class] {
             0 => self.last_alloc,
             last => last,
         }
@@ -143,29 +144,29 @@ impl EventModel {
 
     /// Remembers an allocation, for a free that may follow soon.
     #[inline]
-    pub(crate) fn note_alloc(&mut self, domain: Domain, address: u64, size: u64) {
-        let class = class_of(domain, size);
-        self.recent[recent_place(address)] = RecentAlloc { address, class: class as u8 };
+    pub(crate) fn note_alloc(&mut self, Class(class): Class, address: u64) {
+        let place = recent_place(address);
+        self.recent[place] = address;
+        self.recent_class[place] = class as u8;
         self.last_alloc = rotate(address);
         self.last_of_class[class] = rotate(address);
     }
 
-    /// If the block is a recent allocation: its code, from 1. It is no longer one.
+    /// If the block is a recent allocation: its code. It is no longer one.
     #[inline]
     pub(crate) fn take_recent(&mut self, address: u64) -> Option<u8> {
         let place = recent_place(address);
-        if self.recent[place].address != address || address == 0 {
-            return None;
-        }
-        self.note_recent_free(place);
-        Some(place as u8 + 1)
+        (self.recent[place] == address).then(|| {
+            self.note_recent_free(place);
+            place as u8
+        })
     }
 
     /// The address of a recent allocation, by its code.
     #[inline]
     pub(crate) fn take_recent_by_code(&mut self, code: u8) -> u64 {
-        let place = usize::from(code - 1) % RECENT;
-        let address = self.recent[place].address;
+        let place = usize::from(code) % RECENT;
+        let address = self.recent[place];
         self.note_recent_free(place);
         address
     }
@@ -200,28 +201,65 @@ impl EventModel {
         self.last_free = last_free;
     }
 
+    /// The code for `stack`, which is the last one from now on, if it is among the recent ones. From now on it is.
+    #[inline(always)]
+    pub(crate) fn stack_code(&mut self, stack: StackId) -> Option<u8> {
+        self.last_stack = stack;
+        let place = stack_place(stack);
+        let is_recent = self.recent_stacks[place] == stack;
+        self.recent_stacks[place] = stack;
+        is_recent.then_some(place as u8)
+    }
+
+    /// The stack a code below [`STACKS`] stands for, which is the last one from now on.
+    #[inline]
+    pub(crate) fn stack_of_code(&mut self, code: u8) -> StackId {
+        self.last_stack = self.recent_stacks[usize::from(code) % STACKS];
+        self.last_stack
+    }
+
+    /// Remembers a stack that was spelled out.
+    #[inline]
+    pub(crate) fn note_stack(&mut self, stack: StackId) {
+        self.last_stack = stack;
+        self.recent_stacks[stack_place(stack)] = stack;
+    }
+
     #[inline]
     fn note_recent_free(&mut self, place: usize) {
-        let RecentAlloc { address, class } = std::mem::take(&mut self.recent[place]);
-        let freed = &mut self.freed[usize::from(class) % (2 * CLASSES)];
-        freed.addresses[usize::from(freed.top) % FREED] = address;
-        freed.top = (freed.top + 1) % FREED as u8;
+        let class = usize::from(self.recent_class[place]) % ALL_CLASSES;
+        let top = self.freed_top[class];
+        self.freed[class][usize::from(top) % FREED] = std::mem::take(&mut self.recent[place]);
+        self.freed_top[class] = (top + 1) % FREED as u8;
+    }
+}
+
+/// Which blocks an allocator serves from the same list: those of one domain and 16 bytes of size.
+#[derive(Clone, Copy)]
+pub(crate) struct Class(usize);
+
+impl Class {
+    /// The class of a block.
+    #[inline(always)]
+    pub(crate) fn of(domain: Domain, size: u64) -> Class {
+        const LAST: u64 = CLASSES as u64 - 1;
+        // glibc's malloc keeps 8 bytes of its own in each block, pymalloc none.
+        let (first, more) = match domain {
+            Domain::Python => (0, 0),
+            Domain::Heap => (CLASSES, 8),
+        };
+        Class(first + ((size.min(LAST << 4) + more + 15) >> 4).min(LAST) as usize)
     }
 }
 
 #[inline]
-fn class_of(domain: Domain, size: u64) -> usize {
-    // glibc's malloc keeps 8 bytes of its own in each block, pymalloc none.
-    let (first, bytes) = match domain {
-        Domain::Python => (0, size),
-        Domain::Heap => (CLASSES, size.saturating_add(8)),
-    };
-    first + (bytes.saturating_add(15) >> 4).min(CLASSES as u64 - 1) as usize
+fn recent_place(address: u64) -> usize {
+    ((address >> 4).wrapping_mul(SPREAD) >> (u64::BITS - RECENT.ilog2())) as usize
 }
 
-#[inline]
-fn recent_place(address: u64) -> usize {
-    (((address >> 4).wrapping_mul(SPREAD) >> 58) as usize).min(RECENT - 1)
+#[inline(always)]
+fn stack_place(stack: StackId) -> usize {
+    (stack.number().wrapping_mul(SPREAD) >> (u64::BITS - STACKS.ilog2())) as usize
 }
 
 #[inline]

@@ -28,6 +28,7 @@ mod event;
 mod event_decoder;
 mod event_encoder;
 mod event_model;
+mod event_room;
 mod field;
 mod header;
 mod ids;
@@ -42,8 +43,9 @@ pub use error::FormatError;
 pub use event::{Domain, Event, MappingKind};
 pub use event_decoder::EventDecoder;
 pub use event_encoder::EventEncoder;
+pub use event_room::{EVENT_ROOM_BYTES, EventRoom};
 pub use header::TraceHeader;
-pub use ids::{CodeId, ProcessKey, StackId, ThreadNumber};
+pub use ids::{CodeId, PathId, ProcessKey, StackId, ThreadNumber};
 pub use trailer::{
     JobEnd, RecordingEnd, SourceFile, decode_recording_end, decode_source_file, encode_recording_end,
     encode_source_file,

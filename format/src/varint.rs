@@ -2,21 +2,22 @@
 //! set on all but the last), and zigzag for signed differences (as in Protocol Buffers).
 
 use crate::error::FormatError;
+use crate::event_room::{EventRoom, put};
 
 /// Most bytes a varint of 64 bits takes.
 #[cfg(test)]
 const MAX_VARINT_BYTES: usize = 10;
 
-/// Writes `value` at `out[at..]` and returns the offset behind it. `out` must have room for ten
+/// Writes `value` at `room[at..]` and returns the offset behind it. There must be room for ten
 /// more bytes; it is the caller's to see to that.
-#[inline]
-pub(crate) fn write(out: &mut [u8], mut at: usize, mut value: u64) -> usize {
+#[inline(always)]
+pub(crate) fn write(room: &mut EventRoom, mut at: usize, mut value: u64) -> usize {
     while value >= 0x80 {
-        out[at] = value as u8 | 0x80;
+        put(room, at, value as u8 | 0x80);
         value >>= 7;
         at += 1;
     }
-    out[at] = value as u8;
+    put(room, at, value as u8);
     at + 1
 }
 
@@ -57,16 +58,18 @@ pub(crate) fn unzigzag(value: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event_room::EVENT_ROOM_BYTES;
     use proptest::prelude::*;
 
     proptest! {
         #[test]
         fn a_number_comes_back(value: u64) {
-            let mut out = [0; MAX_VARINT_BYTES];
+            let mut out = [0; EVENT_ROOM_BYTES];
             let end = write(&mut out, 0, value);
             let mut at = 0;
             prop_assert_eq!(read(&out[..end], &mut at), Ok(value));
             prop_assert_eq!(at, end);
+            prop_assert!(end <= MAX_VARINT_BYTES);
         }
 
         #[test]

@@ -7,8 +7,8 @@ mod support;
 use format::constants::{MAX_LINE_TABLE_PIECE, MAX_NAME_BYTES};
 use format::spool::SLOT_CAPACITY;
 use format::{
-    CodeId, Definition, DefinitionReader, FormatError, JobEnd, LineTableFormat, NoticeKind, ProcessKey, RecordingEnd,
-    SourceFile, StackId, ThreadNumber, decode_recording_end, decode_source_file, encode_definition,
+    CodeId, Definition, DefinitionReader, FormatError, JobEnd, LineTableFormat, NoticeKind, PathId, ProcessKey,
+    RecordingEnd, SourceFile, ThreadNumber, decode_recording_end, decode_source_file, encode_definition,
     encode_recording_end, encode_source_file,
 };
 use proptest::prelude::*;
@@ -38,7 +38,7 @@ impl Owned {
                 start_ticks: second,
                 forked_from: self.some.then_some(ProcessKey { pid: b, start_ns: first }),
                 inherited_codes: c,
-                inherited_stacks: d,
+                inherited_paths: d,
                 python_version: self.some.then_some(function),
             },
             1 => Definition::ThreadStart { thread: ThreadNumber(a), kernel_id: b, name: function },
@@ -55,7 +55,7 @@ impl Owned {
                 offset: b,
                 bytes: self.bytes.first().map(Vec::as_slice).unwrap_or_default(),
             },
-            4 => Definition::Stack { id: StackId(a), parent: StackId(b), code: CodeId(c), instruction: d },
+            4 => Definition::CallPath { id: PathId(a), caller: PathId(b), instruction: c, code: CodeId(d) },
             5 => Definition::ResidentMemory { time_ns: first, bytes: second },
             6 => Definition::ThreadName { thread: ThreadNumber(a), name: function },
             _ => Definition::Notice { kind: NoticeKind::RecordingStopped, text: file },
@@ -137,9 +137,9 @@ fn every_sort_comes_back() {
 /// The worked example of docs/FORMAT.md, byte by byte.
 #[test]
 fn the_example_of_the_document() {
-    let stack = Definition::Stack { id: StackId(300), parent: StackId(7), code: CodeId(12), instruction: 70_000 };
-    let bytes = [0x8b, 0x80, 0x00, 4, 251, 0x2c, 0x01, 7, 12, 252, 0x70, 0x11, 0x01, 0x00];
-    assert_eq!(encode_definitions(&[stack]), bytes);
+    let path = Definition::CallPath { id: PathId(300), caller: PathId(7), instruction: 70_000, code: CodeId(12) };
+    let bytes = [0x8b, 0x80, 0x00, 4, 251, 0x2c, 0x01, 7, 252, 0x70, 0x11, 0x01, 0x00, 12];
+    assert_eq!(encode_definitions(&[path]), bytes);
 }
 
 /// A later version may add a variant: its record is passed over by its length.

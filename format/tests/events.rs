@@ -5,7 +5,7 @@
 mod support;
 
 use format::constants::MAX_EVENT_BYTES;
-use format::{Domain, Event, EventDecoder, EventEncoder, FormatError, MappingKind, StackId};
+use format::{Domain, Event, EventDecoder, EventEncoder, FormatError, MappingKind, PathId, StackId};
 use proptest::prelude::*;
 use support::{encode_events, every_event};
 
@@ -29,7 +29,8 @@ fn size() -> impl Strategy<Value = u64> {
 }
 
 fn stack() -> impl Strategy<Value = StackId> {
-    prop_oneof![4 => 0u32..4, 2 => 0u32..100_000, 1 => any::<u32>()].prop_map(StackId)
+    let number = || prop_oneof![4 => 0u32..4, 2 => 0u32..100_000, 1 => any::<u32>()];
+    (number(), number()).prop_map(|(path, instruction)| StackId { path: PathId(path), instruction })
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -160,7 +161,7 @@ fn every_way_through_the_encoder_comes_back() {
 /// The longest of each sort, measured: what a writer of slots must keep free.
 #[test]
 fn no_event_is_longer_than_promised() {
-    let stack = StackId(u32::MAX);
+    let stack = StackId { path: PathId(u32::MAX), instruction: u32::MAX };
     let address = u64::MAX / 3 * 2;
     let longest = [
         Event::Alloc { domain: Domain::Heap, address, size: u64::MAX - 1, stack },
@@ -174,21 +175,28 @@ fn no_event_is_longer_than_promised() {
         Event::Turn { turn: u64::MAX },
     ];
     let lengths = longest.map(|event| encode_events(&[event]).len());
-    assert_eq!(lengths, [26, 11, 1, 26, 21, 26, 26, 11, 11]);
+    assert_eq!(lengths, [32, 11, 1, 32, 21, 32, 32, 11, 11]);
     assert!(lengths.iter().all(|&length| length <= MAX_EVENT_BYTES));
 }
 
 /// The worked example of docs/FORMAT.md, byte by byte.
 #[test]
 fn the_example_of_the_document() {
-    let alloc = |address, size| Event::Alloc { domain: Domain::Python, address, size, stack: StackId(3) };
+    let alloc = |address, size, instruction| {
+        let stack = StackId { path: PathId(3), instruction };
+        Event::Alloc { domain: Domain::Python, address, size, stack }
+    };
     let events = [
-        (alloc(0x7f00_0000_1000, 32), &[0xf0, 0x20, 0x80, 0x84, 0x80, 0x80, 0x80, 0xfc, 0x03, 0x06][..]),
-        (alloc(0x7f00_0000_1020, 32), &[0xc4, 0x04]),
-        (Event::Free { address: 0x7f00_0000_1020 }, &[0xd6]),
-        (alloc(0x7f00_0000_1020, 32), &[0xcc]),
-        (Event::Free { address: 0x7f00_0000_2000 }, &[0x02, 0x80, 0x88, 0x80, 0x80, 0x80, 0xfc, 0x03]),
-        (Event::Free { address: 0x7f00_0000_2040 }, &[0x53, 0x08]),
+        (
+            alloc(0x7f00_0000_1000, 32, 40),
+            &[0xf0, 0x20, 0x80, 0x84, 0x80, 0x80, 0x80, 0xfc, 0x03, 0x81, 0x06, 0x28][..],
+        ),
+        (alloc(0x7f00_0000_1020, 32, 40), &[0xc4, 0x04]),
+        (Event::Free { address: 0x7f00_0000_1020 }, &[0xd2]),
+        (alloc(0x7f00_0000_1020, 32, 44), &[0xc8, 0x80, 0x2c]),
+        (alloc(0x7f00_0000_1040, 32, 40), &[0xc0, 0x04, 0x1b]),
+        (Event::Free { address: 0x7f00_0000_2000 }, &[0x3f, 0x80, 0x88, 0x80, 0x80, 0x80, 0xfc, 0x03]),
+        (Event::Free { address: 0x7f00_0000_2040 }, &[0x57, 0x08]),
         (Event::Turn { turn: 12 }, &[0x03, 0x0c]),
         (Event::Time { ns: 1000 }, &[0x07, 0xe8, 0x07]),
     ];
@@ -209,11 +217,17 @@ fn marks_are_not_events_of_the_job() {
 }
 
 #[test]
-fn an_unknown_tag_is_named() {
-    let tag = 3 | 15 << 2;
+fn what_is_unknown_is_named() {
+    let tag = 3 | 16 << 2;
     let bytes = [0x0f, 0x01, 0x01, tag, 0, 0];
     let mut decoder = EventDecoder::new(&bytes, 0, 0);
     assert_eq!(decoder.next(), Some(Ok(Event::Unmap { address: 1, length: 1 })));
     assert_eq!(decoder.next(), Some(Err(FormatError::UnknownEvent { tag, offset: 3 })));
+    assert_eq!(decoder.next(), None);
+
+    let stack = 130;
+    let bytes = [0xf0, 0x20, 0x02, stack, 0, 0];
+    let mut decoder = EventDecoder::new(&bytes, 0, 0);
+    assert_eq!(decoder.next(), Some(Err(FormatError::UnknownStack { code: stack, offset: 3 })));
     assert_eq!(decoder.next(), None);
 }

@@ -9,7 +9,9 @@ use format::spool::{
     SLOT_IN_USE, SLOT_KIND, SLOT_LENGTH, SLOT_STATE, SLOT_THREAD, SPOOL_ALIVE_NS, SPOOL_HEADER_BYTES,
     SPOOL_SILENT_CHILDREN, SpoolHeader, salvage, silent_children, slot_offset,
 };
-use format::{ChunkKind, ChunkWriter, Domain, Event, EventDecoder, EventEncoder, FormatError, StackId, ThreadNumber};
+use format::{
+    ChunkKind, ChunkWriter, Domain, Event, EventDecoder, EventEncoder, FormatError, PathId, StackId, ThreadNumber,
+};
 use proptest::prelude::*;
 use support::{PROCESS, encode_definitions, every_definition, read_chunks};
 
@@ -66,11 +68,21 @@ fn spool(slots: &[Slot]) -> Vec<u8> {
 /// Three events and two marks.
 fn some_events() -> (Vec<Event>, Vec<u8>) {
     let events = vec![
-        Event::Alloc { domain: Domain::Heap, address: 0x7f00_0000_1230, size: 1 << 20, stack: StackId(2) },
+        Event::Alloc {
+            domain: Domain::Heap,
+            address: 0x7f00_0000_1230,
+            size: 1 << 20,
+            stack: StackId { path: PathId(2), instruction: 11 },
+        },
         Event::Time { ns: 7_000 },
         Event::Free { address: 0x7f00_0000_1230 },
         Event::Turn { turn: 41 },
-        Event::Alloc { domain: Domain::Python, address: 0x7f00_0000_5670, size: 48, stack: StackId(2) },
+        Event::Alloc {
+            domain: Domain::Python,
+            address: 0x7f00_0000_5670,
+            size: 48,
+            stack: StackId { path: PathId(2), instruction: 11 },
+        },
     ];
     let mut encoder = EventEncoder::new(FIRST_NS, FIRST_TURN);
     let mut bytes = Vec::new();

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::background;
 use crate::signal_stack;
-use crate::thread_words::{stack_pointer_plus, thread_words};
+use crate::thread_words::{ThreadWords, stack_pointer_plus, thread_words};
 
 const IDLE: u64 = 0;
 const IN_HEAP_CALL: u64 = 1;
@@ -65,6 +65,8 @@ pub(crate) fn is_on() -> bool {
 
 /// Proof that the calling thread is in its outermost hook; given up when dropped.
 pub(crate) struct Guard {
+    /// The calling thread's.
+    words: &'static ThreadWords,
     previous: u64,
 }
 
@@ -72,17 +74,18 @@ impl Guard {
     /// The guard for a call of the malloc family, unless the call is nested or recording is off.
     #[inline(always)]
     pub(crate) fn enter() -> Option<Guard> {
-        let activity = thread_words().activity.get();
+        let words = thread_words();
+        let activity = words.activity.get();
         if activity != IDLE && !is_below(activity) {
             notice_jump(activity);
         }
-        Guard::enter_as::<IN_HEAP_CALL>()
+        Guard::enter_as::<IN_HEAP_CALL>(words)
     }
 
     /// The guard for a call of Python's allocator.
     #[inline(always)]
     pub(crate) fn enter_python() -> Option<Guard> {
-        Guard::enter_as::<IN_PYTHON_CALL>()
+        Guard::enter_as::<IN_PYTHON_CALL>(thread_words())
     }
 
     /// The guard for a call of the mmap family: the outermost hook, or nested in a call of Python's
@@ -95,7 +98,13 @@ impl Guard {
             return Guard::enter();
         }
         words.activity.set(here::<RECORDING>());
-        Some(Guard { previous })
+        Some(Guard { words, previous })
+    }
+
+    /// The words of the calling thread.
+    #[inline(always)]
+    pub(crate) fn words(&self) -> &'static ThreadWords {
+        self.words
     }
 
     /// Whether the call is one of Python's allocator's own.
@@ -107,7 +116,7 @@ impl Guard {
     #[inline(always)]
     pub(crate) fn silence() -> Guard {
         let words = thread_words();
-        Guard { previous: words.activity.replace(here::<RECORDING>()) }
+        Guard { words, previous: words.activity.replace(here::<RECORDING>()) }
     }
 
     /// Nothing that the calling thread does from here on is recorded.
@@ -121,38 +130,37 @@ impl Guard {
     }
 
     #[inline(always)]
-    fn enter_as<const IN_STATE: u64>() -> Option<Guard> {
-        let words = thread_words();
+    fn enter_as<const IN_STATE: u64>(words: &'static ThreadWords) -> Option<Guard> {
         if words.activity.get() != IDLE || !RECORDING_ON.load(Ordering::Relaxed) {
             return None;
         }
         words.activity.set(here::<IN_STATE>());
-        Some(Guard { previous: IDLE })
+        Some(Guard { words, previous: IDLE })
     }
 
     /// The real call is over; what follows is the recorder's own.
     #[inline(always)]
     pub(crate) fn recording(&self) {
-        thread_words().activity.set(here::<RECORDING>());
+        self.words.activity.set(here::<RECORDING>());
     }
 
     /// What follows is the real call of the malloc or mmap family, of which something was recorded in front.
     #[inline(always)]
     pub(crate) fn in_heap_call(&self) {
-        thread_words().activity.set(here::<IN_HEAP_CALL>());
+        self.words.activity.set(here::<IN_HEAP_CALL>());
     }
 
     /// What follows is the real call of Python's allocator, of which something was recorded in front.
     #[inline(always)]
     pub(crate) fn in_python_call(&self) {
-        thread_words().activity.set(here::<IN_PYTHON_CALL>());
+        self.words.activity.set(here::<IN_PYTHON_CALL>());
     }
 }
 
 impl Drop for Guard {
     #[inline(always)]
     fn drop(&mut self) {
-        thread_words().activity.set(self.previous);
+        self.words.activity.set(self.previous);
     }
 }
 

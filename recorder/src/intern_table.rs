@@ -1,5 +1,5 @@
-//! A table that gives equal keys equal ids: of call stacks, keyed by parent, code object and
-//! instruction, and of code objects, keyed by their address.
+//! A table that gives equal keys equal ids: of call paths, keyed by caller, code object and the
+//! caller's instruction, and of code objects, keyed by their address.
 //!
 //! Looking up takes no lock. Inserting and removing is for one thread at a time (the holder of the
 //! definition log's lock). Nodes of 16 bytes stand in segments that are never moved; each is a link in the

@@ -76,7 +76,7 @@ fn start_session(
     arguments: &[&CStr],
     forked_from: Option<ProcessKey>,
 ) -> Start {
-    let (codes, stacks) = python::next_ids();
+    let (codes, paths) = python::next_ids();
     let process = ProcessKey { pid: std::process::id(), start_ns: now_ns() };
     let start_ticks = process_status::start_ticks();
     let introduction = Definition::ProcessStart {
@@ -86,7 +86,7 @@ fn start_session(
         start_ticks,
         forked_from,
         inherited_codes: codes.0,
-        inherited_stacks: stacks.0,
+        inherited_paths: paths.0,
         python_version: python::version_text(),
     };
     match Session::start(configuration, SpoolHeader { process, start_ticks }, trace.clone()) {

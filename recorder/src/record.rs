@@ -13,7 +13,10 @@ use crate::threads::{self, with_recorder};
 pub(crate) fn alloc(guard: &Guard, domain: Domain, block: *mut c_void, size: usize) {
     guard.recording();
     if !block.is_null() {
-        with_recorder(guard, |recorder| recorder.alloc(domain, block as usize, size));
+        with_recorder(guard, |recorder| match domain {
+            Domain::Python => recorder.alloc_python(block as usize, size),
+            Domain::Heap => recorder.alloc_heap(block as usize, size),
+        });
     }
 }
 

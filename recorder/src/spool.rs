@@ -21,7 +21,7 @@ use format::spool::{
     SLOT_IN_USE, SLOT_KIND, SLOT_LENGTH, SLOT_STATE, SLOT_THREAD, SPOOL_ALIVE_NS, SPOOL_HEADER_BYTES,
     SPOOL_SILENT_CHILDREN, SpoolHeader, slot_offset,
 };
-use format::{ChunkKind, ThreadNumber};
+use format::{ChunkKind, EventRoom, ThreadNumber};
 
 use crate::cancellation::CancellationHeldOff;
 use crate::kept_file::{KeptFile, file_size_limit};
@@ -75,6 +75,12 @@ impl Slot {
         // SAFETY: a slot is SLOT_BYTES long, its content lies behind the header, and no one else
         // reaches it while self is borrowed.
         unsafe { &mut *self.start.add(SLOT_HEADER_BYTES).cast() }
+    }
+
+    /// Where an event goes that is written behind `length` bytes of content. `None` if there is no room.
+    #[inline(always)]
+    pub(crate) fn room(&mut self, length: usize) -> Option<&mut EventRoom> {
+        self.content().get_mut(length..)?.first_chunk_mut()
     }
 
     /// `length` bytes of content are whole: from here on they are found whatever happens.

@@ -58,7 +58,7 @@ unsafe extern "C" fn begin(start: *mut c_void) -> *mut c_void {
 unsafe extern "C" fn take(start: *mut Start) -> Continuation {
     // SAFETY: the caller's promise.
     let start = unsafe { Box::from_raw(start) };
-    thread_words().inherited_stack.set(u64::from(start.origin.stack.0));
+    thread_words().inherited_stack.set(start.origin.stack.number());
     if let (Some(name), Some(guard)) = (&start.origin.name, Guard::enter()) {
         record::thread_begins(&guard, name);
     }

@@ -5,7 +5,10 @@
 
 use format::constants::{EVENTS_PER_TIME_STAMP, MAX_EVENT_BYTES, TIME_STAMP_SIZE};
 use format::spool::SLOT_CAPACITY;
-use format::{ChunkHeader, ChunkKind, Definition, Domain, EventEncoder, MappingKind, StackId, ThreadNumber};
+use format::{
+    ChunkHeader, ChunkKind, Definition, Domain, EVENT_ROOM_BYTES, EventEncoder, EventRoom, MappingKind, StackId,
+    ThreadNumber,
+};
 
 use crate::clock::now_ns;
 use crate::definitions::DefinitionLog;
@@ -15,8 +18,9 @@ use crate::session::Session;
 use crate::spool::Slot;
 use crate::turn::Turn;
 
-/// Room that must be left before an event: it may come with a turn and a time stamp.
-const EVENT_ROOM: usize = 3 * MAX_EVENT_BYTES;
+/// Room that must be left in a slot for the events up to the next time stamp, each of which may come with a turn, for
+/// the time stamp itself, and for what the encoder wants to see behind the last.
+const ROOM: usize = (2 * EVENTS_PER_TIME_STAMP as usize + 1) * MAX_EVENT_BYTES + EVENT_ROOM_BYTES;
 
 /// Longest name that the kernel has for a thread, `TASK_COMM_LEN` without its zero byte.
 const KERNEL_NAME_BYTES: usize = 15;
@@ -27,7 +31,9 @@ pub(crate) struct ThreadRecorder {
     /// `None` once recording has stopped for want of slots.
     slot: Option<Slot>,
     length: usize,
-    event_count: u32,
+    /// Events of the chunk up to the last time stamp.
+    events_before_time_stamp: u32,
+    /// Events that may follow it until there is to be another one.
     until_time_stamp: u32,
     turn: Turn,
     thread: ThreadNumber,
@@ -54,7 +60,7 @@ impl ThreadRecorder {
             session,
             slot: None,
             length: 0,
-            event_count: 0,
+            events_before_time_stamp: 0,
             until_time_stamp: EVENTS_PER_TIME_STAMP,
             turn: Turn::NONE,
             thread,
@@ -68,58 +74,72 @@ impl ThreadRecorder {
         recorder
     }
 
-    /// A block came to life.
+    /// A block of Python's allocator came to life.
+    #[inline(never)]
+    pub(crate) fn alloc_python(&mut self, address: usize, size: usize) {
+        self.alloc::<true>(address, size);
+    }
+
+    /// A block of the malloc family came to life.
+    #[inline(never)]
+    pub(crate) fn alloc_heap(&mut self, address: usize, size: usize) {
+        self.alloc::<false>(address, size);
+    }
+
+    /// (A function for each of the two, so that the encoder knows the domain while it is compiled.)
     #[inline(always)]
-    pub(crate) fn alloc(&mut self, domain: Domain, address: usize, size: usize) {
-        let stack = self.current_stack(if domain == Domain::Python { Check::Always } else { Check::WhenVerifying });
+    fn alloc<const PYTHON: bool>(&mut self, address: usize, size: usize) {
+        let (check, domain) =
+            if PYTHON { (Check::Always, Domain::Python) } else { (Check::WhenVerifying, Domain::Heap) };
+        let stack = self.current_stack(check);
         if size as u64 >= TIME_STAMP_SIZE {
-            self.until_time_stamp = 1;
+            self.stamp();
         }
-        self.event(|encoder, out, at| encoder.alloc(out, at, domain, address as u64, size as u64, stack));
+        self.event(|encoder, room| encoder.alloc(room, 0, domain, address as u64, size as u64, stack));
     }
 
     /// A block is about to be given back.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn free(&mut self, address: usize) {
-        self.event(|encoder, out, at| encoder.free(out, at, address as u64));
+        self.event(|encoder, room| encoder.free(room, 0, address as u64));
     }
 
     /// The block of the last [`ThreadRecorder::free`] lives on.
     #[cold]
     pub(crate) fn undo_free(&mut self) {
-        self.event(|encoder, out, at| encoder.undo_free(out, at));
+        self.event(|encoder, room| encoder.undo_free(room, 0));
     }
 
     /// A range was mapped.
     #[inline(never)]
     pub(crate) fn map(&mut self, check: Check, kind: MappingKind, accessible: bool, address: usize, length: usize) {
         let stack = self.current_stack(check);
-        self.until_time_stamp = 1;
-        self.event(|encoder, out, at| encoder.map(out, at, kind, accessible, address as u64, length as u64, stack));
+        self.stamp();
+        self.event(|encoder, room| encoder.map(room, 0, kind, accessible, address as u64, length as u64, stack));
     }
 
     /// A range is about to be unmapped or moved.
     #[inline(never)]
     pub(crate) fn unmap(&mut self, address: usize, length: usize) {
         // Much memory may go at once, and another process may wait for it: the time is told.
-        self.until_time_stamp = 1;
-        self.event(|encoder, out, at| encoder.unmap(out, at, address as u64, length as u64));
+        self.stamp();
+        self.event(|encoder, room| encoder.unmap(room, 0, address as u64, length as u64));
     }
 
     /// What the last [`ThreadRecorder::unmap`] took away is now mapped here.
     #[inline(never)]
     pub(crate) fn remap(&mut self, check: Check, address: usize, length: usize) {
         let stack = self.current_stack(check);
-        self.until_time_stamp = 1;
-        self.event(|encoder, out, at| encoder.remap(out, at, address as u64, length as u64, stack));
+        self.stamp();
+        self.event(|encoder, room| encoder.remap(room, 0, address as u64, length as u64, stack));
     }
 
     /// A range became accessible, or a reservation.
     #[inline(never)]
     pub(crate) fn protect(&mut self, check: Check, accessible: bool, address: usize, length: usize) {
         let stack = self.current_stack(check);
-        self.until_time_stamp = 1;
-        self.event(|encoder, out, at| encoder.protect(out, at, accessible, address as u64, length as u64, stack));
+        self.stamp();
+        self.event(|encoder, room| encoder.protect(room, 0, accessible, address as u64, length as u64, stack));
     }
 
     /// The stack that an allocation of this thread belongs to: its own Python frames, or, while it has
@@ -156,40 +176,66 @@ impl ThreadRecorder {
     }
 
     #[inline(always)]
-    fn event(&mut self, encode: impl FnOnce(&mut EventEncoder, &mut [u8], usize) -> usize) {
-        if self.length + EVENT_ROOM > SLOT_CAPACITY {
-            self.next_chunk();
-        }
+    fn event(&mut self, encode: impl FnOnce(&mut EventEncoder, &mut EventRoom) -> usize) {
         if !self.turn.goes_on() {
             self.take_turn();
         }
-        self.until_time_stamp -= 1;
-        if self.until_time_stamp == 0 {
-            self.time_stamp();
+        match self.until_time_stamp.checked_sub(1) {
+            Some(left) => self.until_time_stamp = left,
+            None => {
+                self.time_stamp();
+                self.until_time_stamp -= 1;
+            }
         }
+        // There is room until the next time stamp.
         let Some(slot) = &mut self.slot else { return };
-        self.length = encode(&mut self.encoder, slot.content(), self.length);
-        self.event_count += 1;
+        let Some(room) = slot.room(self.length) else { return };
+        self.length += encode(&mut self.encoder, room);
         slot.publish(self.length);
     }
 
+    /// The next event's time is told.
     #[cold]
-    fn take_turn(&mut self) {
-        let (turn, after_clock) = Turn::take(self.thread);
-        self.turn = turn;
-        if after_clock {
-            self.until_time_stamp = 1;
+    #[inline(never)]
+    fn stamp(&mut self) {
+        if !self.turn.goes_on() {
+            self.take_turn();
         }
-        if let Some(slot) = &mut self.slot {
-            self.length = self.encoder.turn(slot.content(), self.length, self.turn.number());
-        }
+        self.time_stamp();
     }
 
     #[cold]
+    #[inline(never)]
+    fn take_turn(&mut self) {
+        let (turn, after_clock) = Turn::take(self.thread);
+        self.turn = turn;
+        self.mark(|encoder, room| encoder.turn(room, 0, turn.number()));
+        if after_clock {
+            self.time_stamp();
+        }
+    }
+
+    /// Writes a time stamp, in a new chunk if there is no room for events up to the next one.
+    #[cold]
+    #[inline(never)]
     fn time_stamp(&mut self) {
+        self.events_before_time_stamp = self.event_count();
         self.until_time_stamp = EVENTS_PER_TIME_STAMP;
-        if let Some(slot) = &mut self.slot {
-            self.length = self.encoder.time(slot.content(), self.length, now_ns());
+        if self.length + ROOM > SLOT_CAPACITY {
+            return self.next_chunk();
+        }
+        self.mark(|encoder, room| encoder.time(room, 0, now_ns()));
+    }
+
+    /// Events of the chunk.
+    fn event_count(&self) -> u32 {
+        self.events_before_time_stamp + EVENTS_PER_TIME_STAMP - self.until_time_stamp
+    }
+
+    /// Writes what stands in front of an event. It is published with that.
+    fn mark(&mut self, encode: impl FnOnce(&mut EventEncoder, &mut EventRoom) -> usize) {
+        if let Some(room) = self.slot.as_mut().and_then(|slot| slot.room(self.length)) {
+            self.length += encode(&mut self.encoder, room);
         }
     }
 
@@ -213,14 +259,14 @@ impl ThreadRecorder {
         self.header.first_ns = now;
         self.encoder.restart(now, turn);
         self.length = 0;
-        self.event_count = 0;
+        self.events_before_time_stamp = 0;
         self.until_time_stamp = EVENTS_PER_TIME_STAMP;
         self.slot = Some(slot);
     }
 
     fn hand_over(&mut self, slot: Slot) {
         let mut header = self.header;
-        header.event_count = self.event_count;
+        header.event_count = self.event_count();
         header.last_ns = self.encoder.last_ns();
         self.session.hand_over(slot, self.length, header);
     }

@@ -34,7 +34,7 @@ pub(crate) struct ThreadWords {
     pub(crate) activity: Cell<u64>,
     /// This thread's recorder, null until its first event; only `threads.rs` knows its type.
     pub(crate) recorder: Cell<*mut ()>,
-    /// The id of the stack of whoever started this thread, 0 if it is not known. The word outlives a
+    /// The number of the stack of whoever started this thread, 0 if it is not known. The word outlives a
     /// fork, after which the child makes a new recorder of it.
     pub(crate) inherited_stack: Cell<u64>,
 }

@@ -44,8 +44,8 @@ unsafe impl Send for EndedThread {}
 /// Runs `f` with the calling thread's recorder. The guard shows that this is the outermost hook, so
 /// no one else on this thread uses the recorder.
 #[inline(always)]
-pub(crate) fn with_recorder(_guard: &Guard, f: impl FnOnce(&mut ThreadRecorder)) {
-    let mut recorder: *mut ThreadRecorder = thread_words().recorder.get().cast();
+pub(crate) fn with_recorder(guard: &Guard, f: impl FnOnce(&mut ThreadRecorder)) {
+    let mut recorder: *mut ThreadRecorder = guard.words().recorder.get().cast();
     if recorder.is_null() {
         recorder = attach(None);
         if recorder.is_null() {
@@ -97,7 +97,7 @@ fn attach(given_name: Option<&str>) -> *mut ThreadRecorder {
     };
     let name = given_name.map_or_else(|| own_name(session), str::to_owned);
     DefinitionLog::write(&Definition::ThreadStart { thread, kernel_id: kernel_id() as u32, name: &name });
-    let inherited_stack = StackId(thread_words().inherited_stack.get() as u32);
+    let inherited_stack = StackId::from_number(thread_words().inherited_stack.get());
     let recorder = Box::into_raw(ThreadRecorder::new(session, thread, name.into(), inherited_stack, slot));
     thread_words().recorder.set(recorder.cast());
     wish_for_end(DESTRUCTOR_ROUNDS - 1);

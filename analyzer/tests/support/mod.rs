@@ -4,15 +4,16 @@
 //! of lines in one thread is that of its events, and turns say the rest.
 //!
 //! ```text
-//! process 10 start=0 [fork=PID] [codes=N] [stacks=N] command=python,job.py
+//! process 10 start=0 [fork=PID] [codes=N] [paths=N] command=python,job.py
 //! in 10                                   (back to the process that began with this pid)
 //! code 1 main job.py 5                    (id, function, file, first line)
-//! stack 1 0 1                             (id, parent, code)
+//! path 1 0 1                              (call path: id, caller, code)
 //! thread 1                                (the lines that follow are this thread's)
 //! name worker 77                          (the thread's name and kernel id)
 //! turn 3 / time 1000                      (marks; time in ns since the start of the job)
 //! late-turn 3                             (a mark, even where a chunk's header would do)
 //! alloc 1000 64 stack=1 / pyalloc ... / free 1000 / undo
+//!                                         (a stack or caller is PATH or PATH@INSTRUCTION)
 //! map 4096 8192 [reserved] stack=1 / map-shared ... / map-file ... / arena ... / unmap 4096 4096
 //! open 4096 4096 stack=1 / close ...      (mprotect)
 //! remap 4096 8192 stack=1                 (what the last unmap took away)
@@ -65,6 +66,12 @@ struct OpenChunk {
     turn: u64,
 }
 
+/// `PATH` or `PATH@INSTRUCTION`.
+fn parse_stack(text: &str) -> StackId {
+    let (path, instruction) = text.split_once('@').unwrap_or((text, "0"));
+    StackId { path: PathId(path.parse().unwrap()), instruction: instruction.parse().unwrap() }
+}
+
 pub struct TraceBuilder {
     bytes: Vec<u8>,
     writer: ChunkWriter,
@@ -95,7 +102,7 @@ impl TraceBuilder {
         let option =
             |name: &str| named.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned);
         let number = |at: usize| -> u64 { plain[at].parse().unwrap() };
-        let stack = StackId(option("stack").map_or(0, |id| id.parse().unwrap()));
+        let stack = option("stack").map_or(StackId::EMPTY, |text| parse_stack(&text));
         match verb {
             "process" => self.begin_process(number(0) as u32, &option),
             "in" => self.process = self.process_of_pid(number(0) as u32).unwrap(),
@@ -112,12 +119,15 @@ impl TraceBuilder {
                 line_table_format: LineTableFormat::Locations,
                 line_table_bytes: 0,
             }),
-            "stack" => self.define(&Definition::Stack {
-                id: StackId(number(0) as u32),
-                parent: StackId(number(1) as u32),
-                code: CodeId(number(2) as u32),
-                instruction: 0,
-            }),
+            "path" => {
+                let caller = parse_stack(plain[1]);
+                self.define(&Definition::CallPath {
+                    id: PathId(number(0) as u32),
+                    caller: caller.path,
+                    instruction: caller.instruction,
+                    code: CodeId(number(2) as u32),
+                });
+            }
             "rss" => self.define(&Definition::ResidentMemory { time_ns: JOB_START_NS + number(0), bytes: number(1) }),
             "notice" => self.define(&Definition::Notice { kind: NoticeKind::NoStacks, text: plain[0] }),
             "source" => {
@@ -169,7 +179,7 @@ impl TraceBuilder {
             start_ticks: number("ticks"),
             forked_from: parent,
             inherited_codes: number("codes") as u32,
-            inherited_stacks: number("stacks") as u32,
+            inherited_paths: number("paths") as u32,
             python_version: Some("3.11.7"),
         });
     }

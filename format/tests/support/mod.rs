@@ -6,9 +6,9 @@
 
 use format::{
     ChunkHeader, ChunkKind, ChunkWriter, CodeId, Definition, DefinitionReader, Domain, Event, EventDecoder,
-    EventEncoder, FormatError, JobEnd, LineTableFormat, MappingKind, NoticeKind, ProcessKey, RecordingEnd, SourceFile,
-    StackId, ThreadNumber, TraceHeader, decode_recording_end, decode_source_file, decompress, encode_definition,
-    encode_recording_end, encode_source_file, find_chunk, verify,
+    EventEncoder, FormatError, JobEnd, LineTableFormat, MappingKind, NoticeKind, PathId, ProcessKey, RecordingEnd,
+    SourceFile, StackId, ThreadNumber, TraceHeader, decode_recording_end, decode_source_file, decompress,
+    encode_definition, encode_recording_end, encode_source_file, find_chunk, verify,
 };
 
 /// The process that all chunks made here belong to.
@@ -61,7 +61,7 @@ pub(crate) fn every_definition() -> Vec<Definition<'static>> {
             start_ticks: 851,
             forked_from: None,
             inherited_codes: 0,
-            inherited_stacks: 0,
+            inherited_paths: 0,
             python_version: Some("3.11.7 (main)"),
         },
         Definition::ProcessStart {
@@ -71,7 +71,7 @@ pub(crate) fn every_definition() -> Vec<Definition<'static>> {
             start_ticks: 0,
             forked_from: Some(ProcessKey { pid: 4711, start_ns: u64::MAX }),
             inherited_codes: 250,
-            inherited_stacks: 251,
+            inherited_paths: 251,
             python_version: None,
         },
         Definition::ThreadStart { thread: ThreadNumber(1), kernel_id: 4711, name: "MainThread" },
@@ -79,25 +79,30 @@ pub(crate) fn every_definition() -> Vec<Definition<'static>> {
         code(2, LineTableFormat::LineRanges),
         code(u32::MAX, LineTableFormat::Locations),
         Definition::LineTable { code: CodeId(1), offset: 0, bytes: &[0x80, 0, 0xd8, 0x04, 0xff] },
-        Definition::Stack { id: StackId(1), parent: StackId::EMPTY, code: CodeId(1), instruction: 65_536 },
+        Definition::CallPath { id: PathId(1), caller: PathId::EMPTY, instruction: 65_536, code: CodeId(1) },
         Definition::ResidentMemory { time_ns: 5_000_000_000, bytes: 1 << 40 },
         Definition::Notice { kind: NoticeKind::NoStacks, text: "Python 3.8 has no stack support" },
         Definition::Notice { kind: NoticeKind::RecordingStopped, text: "no space left on device" },
     ]
 }
 
+/// A stack of its own for each number; those of two share a path.
+fn stack_id(number: u32) -> StackId {
+    StackId { path: PathId(number / 2), instruction: number }
+}
+
 /// Events that take every way through the encoder: sizes new, known and displaced, addresses spelled
 /// out, foreseen and unaligned, frees of recent and of forgotten blocks, both domains, every mark.
 pub(crate) fn every_event() -> Vec<Event> {
-    let python = |address, size, stack| Event::Alloc { domain: Domain::Python, address, size, stack: StackId(stack) };
-    let heap = |address, size, stack| Event::Alloc { domain: Domain::Heap, address, size, stack: StackId(stack) };
+    let python = |address, size, stack| Event::Alloc { domain: Domain::Python, address, size, stack: stack_id(stack) };
+    let heap = |address, size, stack| Event::Alloc { domain: Domain::Heap, address, size, stack: stack_id(stack) };
     let free = |address| Event::Free { address };
     let map = |kind, accessible, address, length, stack| Event::Map {
         kind,
         accessible,
         address,
         length,
-        stack: StackId(stack),
+        stack: stack_id(stack),
     };
     let base = 0x7f00_1234_5000;
     let mut events = vec![
@@ -127,10 +132,10 @@ pub(crate) fn every_event() -> Vec<Event> {
         map(MappingKind::Private, false, 0x7f33_0000_0000, 1 << 40, 6),
         map(MappingKind::Shared, true, 0x7f44_0000_0000, 1 << 16, 6),
         map(MappingKind::File, true, 0x7f55_0000_0000, 1 << 16, 8),
-        Event::Protect { accessible: true, address: 0x7f33_0000_0000, length: 1 << 16, stack: StackId(9) },
-        Event::Protect { accessible: false, address: 0x7f33_0000_1000, length: 4096, stack: StackId(9) },
+        Event::Protect { accessible: true, address: 0x7f33_0000_0000, length: 1 << 16, stack: stack_id(9) },
+        Event::Protect { accessible: false, address: 0x7f33_0000_1000, length: 4096, stack: stack_id(9) },
         Event::Unmap { address: 0x7f11_0000_1000, length: 4096 },
-        Event::Remap { address: 0x7f66_0000_0000, length: 8192, stack: StackId(10) },
+        Event::Remap { address: 0x7f66_0000_0000, length: 8192, stack: stack_id(10) },
         Event::Time { ns: 2_000_001 },
     ];
     // More sizes than the table has places, more blocks than are remembered, freed in three orders.

@@ -8,7 +8,7 @@ use std::ffi::c_void;
 
 use super::layout::{Layout, LayoutSource, Position, Running, Waiting};
 use super::marker::RunningMark;
-use super::position::{CodePlace, FramePosition, instruction_index};
+use super::position::{FramePosition, instruction_index};
 use crate::real;
 
 /// `_PyInterpreterFrame.owner` of a function's frame.
@@ -29,9 +29,10 @@ type GetThreadState = unsafe extern "C" fn() -> *mut c_void;
 
 /// How to get the thread state of the calling thread.
 pub(super) struct ThreadStates {
-    /// From 3.12 on: the one that the thread is running with, null while it waits outside of Python.
-    /// Before, what Python has here is the state of whatever thread holds the GIL.
-    attached: Option<GetThreadState>,
+    /// The one that Python is running with, null while nobody does.
+    attached: GetThreadState,
+    /// Whether that is always this thread's, as from 3.12 on. Before, it is that of whatever thread holds the GIL.
+    attached_is_own: bool,
     /// The one that the thread had first.
     of_this_thread: GetThreadState,
 }
@@ -39,20 +40,32 @@ pub(super) struct ThreadStates {
 impl ThreadStates {
     pub(super) fn find(version: (u32, u32)) -> Option<ThreadStates> {
         Some(ThreadStates {
-            attached: if version >= (3, 12) { get_unchecked() } else { None },
+            attached: get_unchecked()?,
+            attached_is_own: version >= (3, 12),
             // SAFETY: the function has this signature in every CPython 3.
             of_this_thread: unsafe { real::function(c"PyGILState_GetThisThreadState") }?,
         })
     }
 
-    /// The thread state, null if this thread is not one of Python's (or Python does not run).
+    /// The thread state, null if this thread is not one of Python's (or Python does not run). `last` is what this was
+    /// the last time for this thread; before 3.12 it tells only if the thread holds the GIL.
     #[inline(always)]
-    pub(super) fn of_this_thread(&self) -> *const u8 {
-        // SAFETY: both read what is specific to the thread; allowed at any time, without the GIL.
-        unsafe {
-            let attached = self.attached.map_or(std::ptr::null_mut(), |attached| attached());
-            if attached.is_null() { (self.of_this_thread)() } else { attached }.cast::<u8>()
+    pub(super) fn of_this_thread(&self, last: usize, holds_gil: bool) -> *const u8 {
+        // SAFETY: reads what is specific to the thread, or a variable; allowed at any time, without the GIL.
+        let attached = unsafe { (self.attached)() };
+        if attached as usize == last && last != 0 && (holds_gil || self.attached_is_own) {
+            return attached.cast();
         }
+        self.find_of_this_thread(attached)
+    }
+
+    #[inline(never)]
+    fn find_of_this_thread(&self, attached: *mut c_void) -> *const u8 {
+        if self.attached_is_own && !attached.is_null() {
+            return attached.cast();
+        }
+        // SAFETY: reads what is specific to the thread; allowed at any time, without the GIL.
+        unsafe { (self.of_this_thread)() }.cast()
     }
 }
 
@@ -112,7 +125,7 @@ impl<L: LayoutSource> Frame<L> {
 
     /// Address of the frame's code object.
     #[inline(always)]
-    fn code(self) -> usize {
+    pub(super) fn code(self) -> usize {
         // SAFETY: a frame on the chain is live and initialized.
         unsafe { read::<usize>(self.address, self.layout().frame_code) & !TAG_BITS }
     }
@@ -137,18 +150,14 @@ impl<L: LayoutSource> Frame<L> {
     pub(super) fn position(self) -> FramePosition {
         match self.layout().position {
             Position::Address { .. } => FramePosition::at_address(self.instruction()),
-            Position::LastInstruction { .. } => {
-                let CodePlace { code, index } = self.place_in_code();
-                FramePosition::at_index(code, index)
-            }
+            Position::LastInstruction { .. } => FramePosition::at_index(self.code(), self.index()),
         }
     }
 
-    /// Where the frame is, for definitions.
+    /// Index of the code unit that the frame is at, or [`NOT_BEGUN`](super::position::NOT_BEGUN).
     #[inline(always)]
-    pub(super) fn place_in_code(self) -> CodePlace {
-        let code = self.code();
-        CodePlace { code, index: instruction_index(code, self.instruction(), self.layout()) }
+    pub(super) fn index(self) -> u32 {
+        instruction_index(self.code(), self.instruction(), self.layout())
     }
 
     /// The object in a local variable, null if it is not set.
@@ -249,27 +258,20 @@ impl<L: LayoutSource> Frame<L> {
     /// line is not known, and Python's own tracebacks leave it out (`_PyFrame_IsIncomplete`).
     #[inline(always)]
     pub(super) fn is_complete(self) -> bool {
-        let Position::Address { owner, .. } = self.layout().position else {
+        let Position::Address { owner, code_first_traceable, code_units, .. } = self.layout().position else {
             return true;
         };
         // SAFETY: a live frame has its owner.
         match unsafe { read::<u8>(self.address, owner) } {
             FIRST_OF_INTERPRETER.. => false,
             OWNED_BY_GENERATOR => true,
-            _ => self.has_begun(),
+            _ => {
+                let code = self.code();
+                // SAFETY: the frame is not the interpreter's, so it holds its code object.
+                let first_traceable: i32 = unsafe { read(code as *const u8, code_first_traceable) };
+                self.instruction() >= code + code_units + 2 * first_traceable.max(0) as usize
+            }
         }
-    }
-
-    /// Whether the frame, which is one of Python code, is in its function's body.
-    #[inline(always)]
-    pub(super) fn has_begun(self) -> bool {
-        let Position::Address { code_first_traceable, code_units, .. } = self.layout().position else {
-            return true;
-        };
-        let code = self.code();
-        // SAFETY: the frame holds its code object.
-        let first_traceable: i32 = unsafe { read(code as *const u8, code_first_traceable) };
-        self.instruction() >= code + code_units + 2 * first_traceable.max(0) as usize
     }
 }
 

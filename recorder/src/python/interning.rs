@@ -1,11 +1,11 @@
-//! The ids of code objects and call stacks: one table for all threads of the process, and the definitions in the log.
+//! The ids of code objects and call paths: one table for all threads of the process, and the definitions in the log.
 //!
 //! A definition is written before its id can be found: whoever uses the id, it is in the log.
 #![allow(unsafe_code)]
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use format::{CodeId, Definition, StackId};
+use format::{CodeId, Definition, PathId, StackId};
 
 use super::code_object;
 use super::layout::Layout;
@@ -14,22 +14,28 @@ use crate::errno::ErrnoKept;
 use crate::intern_table::{InternTable, Key};
 
 static CODES: InternTable = InternTable::new();
-static STACKS: InternTable = InternTable::new();
-/// Rises when a code object dies.
-static CODE_DEATHS: AtomicU64 = AtomicU64::new(0);
+static PATHS: InternTable = InternTable::new();
+/// Rises when what threads remember is worth nothing any more.
+static EPOCH: AtomicU64 = AtomicU64::new(1);
 
-/// How many code objects have died: what is remembered of their addresses is worth nothing when it has risen.
+/// Rises when a code object dies, whose addresses may become another's, and when stacks are turned on or off.
 #[inline(always)]
-pub(super) fn code_deaths() -> u64 {
-    CODE_DEATHS.load(Ordering::Acquire)
+pub(super) fn epoch() -> u64 {
+    EPOCH.load(Ordering::Acquire)
 }
 
-/// The id of the stack of `parent` and a frame of `code` at an instruction, and whether it was not known.
+/// The next epoch begins.
+pub(super) fn next_epoch() {
+    EPOCH.fetch_add(1, Ordering::Release);
+}
+
+/// The id of the call path of a frame of `code` that is called by one of `caller` at an instruction, and whether it was
+/// not known.
 #[inline]
-pub(super) fn stack_id(parent: StackId, code: CodeId, instruction: u32) -> (StackId, bool) {
-    match STACKS.find([parent.0, code.0, instruction]) {
-        Some(id) => (StackId(id), false),
-        None => (define_stack(parent, code, instruction), true),
+pub(super) fn path_id(caller: StackId, code: CodeId) -> (PathId, bool) {
+    match PATHS.find([caller.path.0, code.0, caller.instruction]) {
+        Some(id) => (PathId(id), false),
+        None => (define_path(caller, code), true),
     }
 }
 
@@ -38,8 +44,9 @@ pub(super) fn stack_id(parent: StackId, code: CodeId, instruction: u32) -> (Stac
 pub(super) fn frames_of(stack: StackId) -> impl Iterator<Item = (usize, u32)> {
     let mut next = stack;
     std::iter::from_fn(move || {
-        let [parent, code, instruction] = STACKS.key(next.0)?;
-        next = StackId(parent);
+        let StackId { path, instruction } = next;
+        let [caller, code, caller_instruction] = PATHS.key(path.0)?;
+        next = StackId { path: PathId(caller), instruction: caller_instruction };
         let [low, high, _] = CODES.key(code).unwrap_or_default();
         Some((low as usize | (high as usize) << 32, instruction))
     })
@@ -54,9 +61,9 @@ pub(super) fn code_id(code: usize, layout: &Layout) -> CodeId {
     }
 }
 
-/// The first ids of code objects and stacks that have not been given yet.
-pub(crate) fn next_ids() -> (CodeId, StackId) {
-    (CodeId(CODES.next_id()), StackId(STACKS.next_id()))
+/// The first ids of code objects and call paths that have not been given yet.
+pub(crate) fn next_ids() -> (CodeId, PathId) {
+    (CodeId(CODES.next_id()), PathId(PATHS.next_id()))
 }
 
 /// The code object at this address dies.
@@ -65,7 +72,7 @@ pub(super) fn forget_code(code: usize) {
     if CODES.find(key).is_some() {
         let _log = DefinitionLog::lock();
         CODES.remove(key);
-        CODE_DEATHS.fetch_add(1, Ordering::Release);
+        next_epoch();
     }
 }
 
@@ -88,18 +95,18 @@ fn define_code(code: usize, layout: &Layout) -> CodeId {
     id
 }
 
-/// The id of a stack that was not known a moment ago.
+/// The id of a call path that was not known a moment ago.
 #[cold]
 #[inline(never)]
-fn define_stack(parent: StackId, code: CodeId, instruction: u32) -> StackId {
-    let key = [parent.0, code.0, instruction];
+fn define_path(caller: StackId, code: CodeId) -> PathId {
+    let key = [caller.path.0, code.0, caller.instruction];
     let _errno = ErrnoKept::new();
     let mut log = DefinitionLog::lock();
-    if let Some(id) = STACKS.find(key) {
-        return StackId(id);
+    if let Some(id) = PATHS.find(key) {
+        return PathId(id);
     }
-    let id = StackId(STACKS.next_id());
-    log.add(&Definition::Stack { id, parent, code, instruction });
-    // A full table (2^31 stacks) gives the caller's stack instead.
-    if STACKS.insert(key) { id } else { parent }
+    let id = PathId(PATHS.next_id());
+    log.add(&Definition::CallPath { id, caller: caller.path, instruction: caller.instruction, code });
+    // A full table (2^31 paths) gives the caller's path instead.
+    if PATHS.insert(key) { id } else { caller.path }
 }

@@ -2,7 +2,7 @@
 //! and the call stack of the calling thread, read without any help of the interpreter's.
 //!
 //! `layout.rs` and `debug_offsets.rs` know the versions, `frames.rs` and `code_object.rs` read,
-//! `stack_cache.rs` turns frames into stack ids with the help of `marker.rs` and `stack_memo.rs`, `interning.rs` gives
+//! `stack_cache.rs` turns frames into stack ids with the help of `marker.rs` and `path_memo.rs`, `interning.rs` gives
 //! these ids, `thread_name.rs` finds the name of a thread that is
 //! being started, and `self_check.rs` compares with what `public_api.rs` says and turns stacks off
 //! rather than record wrong ones.
@@ -15,11 +15,11 @@ mod frames;
 mod interning;
 mod layout;
 mod marker;
+mod path_memo;
 mod position;
 mod public_api;
 mod self_check;
 mod stack_cache;
-mod stack_memo;
 mod text;
 mod thread_name;
 mod version;
@@ -66,6 +66,7 @@ pub(crate) fn prepare(version: &str, is_allocator_ours: fn() -> bool) {
             code_death::watch(&python.layout);
             if PYTHON.set(python).is_ok() {
                 STACKS_ON.store(true, Ordering::Release);
+                interning::next_epoch();
             }
         }
         Err(reason) => give_notice(NoticeKind::NoStacks, &reason),
@@ -93,8 +94,7 @@ fn find(version: &str, is_allocator_ours: fn() -> bool) -> Result<Python, String
     Ok(Python { known_layout: KnownLayout::of(&layout), layout, thread_states, is_allocator_ours })
 }
 
-/// The Python to walk, while stacks are recorded.
-#[inline(always)]
+/// The Python to walk, while stacks are recorded; it may be another answer in each [`interning::epoch`].
 fn python() -> Option<&'static Python> {
     if STACKS_ON.load(Ordering::Relaxed) { PYTHON.get() } else { None }
 }
@@ -103,6 +103,7 @@ fn python() -> Option<&'static Python> {
 #[cold]
 fn turn_stacks_off(reason: &str) {
     if STACKS_ON.swap(false, Ordering::AcqRel) {
+        interning::next_epoch();
         give_notice(NoticeKind::NoStacks, reason);
     }
 }

@@ -24,6 +24,9 @@ impl FramePosition {
     /// The position of no frame.
     pub(super) const UNKNOWN: FramePosition = FramePosition(0);
 
+    /// Where whoever called the outermost frame is. No code object is there.
+    pub(super) const OUTSIDE: FramePosition = FramePosition(1);
+
     /// From 3.11 on.
     #[inline(always)]
     pub(super) fn at_address(code_unit: usize) -> FramePosition {
@@ -46,15 +49,6 @@ impl FramePosition {
     pub(super) fn is(self, other: FramePosition) -> bool {
         self.0 == other.0 && self.0 != FramePosition::UNKNOWN.0
     }
-}
-
-/// The place of a frame in its code, as definitions say it.
-#[derive(Clone, Copy)]
-pub(super) struct CodePlace {
-    /// Address of the code object.
-    pub(super) code: usize,
-    /// Index of the code unit, or [`NOT_BEGUN`].
-    pub(super) index: u32,
 }
 
 /// The index of an instruction, as a frame says it: an address from 3.11 on, before that a number of bytes or units, with

@@ -1,25 +1,27 @@
 //! From frames to a stack id, in as few steps as the last stack of the thread allows.
 //!
+//! A stack id is a call path, which has an id of its own, and where the innermost frame is. So most often only the
+//! latter has to be found out.
+//!
 //! Each thread keeps its last stack: the frames, outermost first, as addresses and positions, each with the id of
-//! the stack that ends there. At the next event most frames are as they were. The walk goes
+//! the call path that ends there. At the next event most frames are as they were. The walk goes
 //! from the innermost frame outwards until a marker tells that what is behind a frame is as it was (`marker.rs`); only what changed is interned anew. So the result is always that of a whole walk.
 //!
 //! There are three ways, the shortest first:
-//! 1. Nothing but the innermost frame has run, and C code that it called: [`StackCache::update_last`].
+//! 1. Nothing but the innermost frame has run, and C code that it called: [`StackCache::last_of`].
 //! 2. A few frames have run, were called or have returned: [`StackCache::update_innermost`].
 //! 3. Anything else, and Pythons without markers: `whole_walk.rs`.
 
 use arrayvec::ArrayVec;
-use format::StackId;
+use format::{PathId, StackId};
 
 use super::frames::Frame;
-use super::interning::code_deaths;
+use super::interning;
 use super::layout::{self, KnownLayout, Layout, LayoutSource};
 use super::marker::{Marker, MarkerNumbers, RunningMark};
+use super::path_memo::{Caller, PathMemo};
 use super::position::FramePosition;
 use super::self_check::Check;
-use super::stack_memo::StackMemo;
-use super::whole_walk::WalkedFrame;
 use super::{Python, python, self_check};
 
 /// A frame is looked for among this many of the kept ones, from the innermost on: a call made,
@@ -34,18 +36,40 @@ const INNERMOST: usize = 8;
 pub(super) struct Entry {
     /// Address of the frame.
     pub(super) frame: usize,
+    /// Address of its code object.
+    code: usize,
+    /// Where it was when it was last looked at. The innermost one may have gone on.
     pub(super) position: FramePosition,
+    /// The same as an index.
+    index: u32,
+    /// The call path that ends here: that of a frame of `code`, called by `caller`.
+    path: PathId,
+    caller: Caller,
     /// Put into the frame when the entries from here outwards were those of the chain.
     pub(super) marker: Marker,
-    /// The stack that ends at the frame behind.
-    parent: StackId,
-    /// The stack that ends here: that of `parent` and a frame at `position`.
-    stack: StackId,
+}
+
+/// A frame that is to be kept.
+#[derive(Clone, Copy)]
+pub(super) struct WalkedFrame {
+    pub(super) frame: usize,
+    pub(super) position: FramePosition,
+    code: usize,
+    index: u32,
+}
+
+impl WalkedFrame {
+    #[inline(always)]
+    pub(super) fn of<L: LayoutSource>(frame: Frame<L>) -> WalkedFrame {
+        WalkedFrame { frame: frame.address(), position: frame.position(), code: frame.code(), index: frame.index() }
+    }
 }
 
 /// See the module.
 #[derive(Default)]
 pub(crate) struct StackCache {
+    /// Address of the last thread state.
+    thread_state: usize,
     /// The last stack, outermost frame first; behind `depth` what is left of deeper ones before.
     pub(super) entries: Vec<Entry>,
     pub(super) depth: usize,
@@ -53,24 +77,27 @@ pub(crate) struct StackCache {
     pub(super) fresh: Vec<WalkedFrame>,
     pub(super) marker_numbers: MarkerNumbers,
     pub(super) running_mark: RunningMark,
-    /// [`code_deaths`] when the entries were made.
-    code_deaths: u64,
-    memo: StackMemo,
+    /// [`interning::epoch`] when the entries were made.
+    epoch: u64,
+    /// The Python of this epoch.
+    python: Option<&'static Python>,
+    paths: PathMemo,
 }
 
 impl StackCache {
     /// The calling thread's stack. `check` tells whether Python's API may be asked if it is right.
     #[inline]
     pub(crate) fn current_stack(&mut self, check: Check) -> StackId {
-        let Some(python) = python() else { return StackId::EMPTY };
-        let thread_state = python.thread_states.of_this_thread();
+        let epoch = interning::epoch();
+        if epoch != self.epoch {
+            self.begin_epoch(epoch);
+        }
+        let Some(python) = self.python else { return StackId::EMPTY };
+        let thread_state = python.thread_states.of_this_thread(self.thread_state, check == Check::Always);
         if thread_state.is_null() {
             return StackId::EMPTY;
         }
-        let deaths = code_deaths();
-        if deaths != self.code_deaths {
-            self.forget_positions(deaths);
-        }
+        self.thread_state = thread_state as usize;
         let stack = match python.known_layout {
             KnownLayout::Python3_9 => self.walk(thread_state, layout::Python3_9),
             KnownLayout::Python3_10 => self.walk(thread_state, layout::Python3_10),
@@ -80,27 +107,30 @@ impl StackCache {
             KnownLayout::Python3_14 => self.walk(thread_state, layout::Python3_14),
             KnownLayout::Other => self.walk(thread_state, &python.layout),
         };
-        if self.memo.has_new || self_check::verifying() {
+        if self.paths.has_new {
             self.check(python, thread_state, stack, check);
         }
         stack
     }
 
-    /// A code object has died: what is at its addresses now is another one.
+    /// What was remembered is forgotten.
     #[cold]
     #[inline(never)]
-    fn forget_positions(&mut self, deaths: u64) {
-        self.code_deaths = deaths;
+    fn begin_epoch(&mut self, epoch: u64) {
+        self.epoch = epoch;
+        self.python = python();
         self.entries.clear();
         self.depth = 0;
-        self.memo.clear();
+        self.paths.clear();
+        self.paths.has_new |= self_check::verifying();
     }
 
     #[cold]
     #[inline(never)]
     fn check(&mut self, python: &Python, thread_state: *const u8, stack: StackId, check: Check) {
-        if check == Check::Always || check != Check::Never && self_check::verifying() {
-            self.memo.has_new = false;
+        let verifying = self_check::verifying();
+        if check == Check::Always || check != Check::Never && verifying {
+            self.paths.has_new = verifying;
             self_check::check(python, thread_state, stack, check);
         }
     }
@@ -112,26 +142,21 @@ impl StackCache {
             self.depth = 0;
             return StackId::EMPTY;
         };
-        match self.update_last(innermost) {
+        match self.last_of(innermost) {
             Some(stack) => stack,
             None => self.update(innermost),
         }
     }
 
-    /// Updates the last entry, if the innermost frame has not been left since. Then it is the same, and only
-    /// its position may be another. `None` if not, or if its stack is not at hand.
+    /// If the innermost frame has not been left since, it is that of the last entry, and only its position may be
+    /// another. `None` if not.
     #[inline(always)]
-    fn update_last<L: LayoutSource>(&mut self, innermost: Frame<L>) -> Option<StackId> {
-        let last = self.entries.get_mut(self.depth.wrapping_sub(1))?;
+    fn last_of<L: LayoutSource>(&self, innermost: Frame<L>) -> Option<StackId> {
+        let last = self.entries.get(self.depth.wrapping_sub(1))?;
         if innermost.address() != last.frame || !innermost.is_marked_running(self.running_mark) {
             return None;
         }
-        let position = innermost.position();
-        if !position.is(last.position) {
-            last.stack = self.memo.find(last.parent, position)?;
-            last.position = position;
-        }
-        Some(last.stack)
+        Some(StackId { path: last.path, instruction: innermost.index() })
     }
 
     #[inline(never)]
@@ -148,7 +173,7 @@ impl StackCache {
     fn update_innermost<L: LayoutSource>(&mut self, innermost: Frame<L>) -> Option<StackId> {
         // Without markers all frames have to be looked at.
         innermost.layout().running.as_ref()?;
-        let mut walked: ArrayVec<(Frame<L>, FramePosition, Marker), INNERMOST> = ArrayVec::new();
+        let mut walked: ArrayVec<(Frame<L>, Marker), INNERMOST> = ArrayVec::new();
         // Frames further outwards are among this many entries, if at all.
         let mut candidates = self.depth;
         let mut inner: Option<Frame<L>> = None;
@@ -168,7 +193,7 @@ impl StackCache {
             }
             // What was kept once is complete.
             if is_kept || is_same_call || frame.is_complete() {
-                walked.try_push((frame, position, Marker::place(frame, inner, &mut self.marker_numbers))).ok()?;
+                walked.try_push((frame, Marker::place(frame, inner, &mut self.marker_numbers))).ok()?;
             }
             if is_same_call {
                 break candidates;
@@ -177,45 +202,49 @@ impl StackCache {
             inner = Some(frame);
             frame = behind;
         };
-        let mut stack = self.stack_of(same);
+        let mut caller = self.caller(same);
         self.depth = same + walked.len();
-        for (place, (frame, position, marker)) in (same..).zip(walked.into_iter().rev()) {
+        for (place, (frame, marker)) in (same..).zip(walked.into_iter().rev()) {
             frame.mark_running(self.running_mark);
-            stack =
-                self.keep(place, stack, frame.address(), position, marker, || WalkedFrame::of(frame), frame.layout());
+            caller = self.keep(place, caller, WalkedFrame::of(frame), marker, frame.layout());
         }
-        Some(stack)
+        Some(caller.stack)
     }
 
-    /// The stack of so many entries, from the outermost on.
+    /// Whoever calls the frame on top of so many entries, from the outermost on.
     #[inline(always)]
-    pub(super) fn stack_of(&self, depth: usize) -> StackId {
-        depth.checked_sub(1).map_or(StackId::EMPTY, |last| self.entries[last].stack)
+    pub(super) fn caller(&self, depth: usize) -> Caller {
+        depth.checked_sub(1).map_or(Caller::NOBODY, |last| self.entries[last].as_caller())
     }
 
-    /// Makes the entry of this place that of a frame on top of `parent`, and returns its stack.
+    /// Makes the entry of this place that of a frame called by `caller`, and returns it as a caller.
     #[inline(always)]
-    #[expect(clippy::too_many_arguments, reason = "the parts of an entry, and what a new stack needs")]
     pub(super) fn keep(
         &mut self,
         place: usize,
-        parent: StackId,
-        frame: usize,
-        position: FramePosition,
+        caller: Caller,
+        WalkedFrame { frame, position, code, index }: WalkedFrame,
         marker: Marker,
-        walked: impl FnOnce() -> WalkedFrame,
         layout: &Layout,
-    ) -> StackId {
-        let Some(entry) = self.entries.get_mut(place) else {
-            let stack = self.memo.find_or_intern(parent, position, walked, layout);
-            self.entries.push(Entry { frame, position, marker, parent, stack });
-            return stack;
+    ) -> Caller {
+        let path = match self.entries.get(place) {
+            // What was there before may also be of a deeper stack, and still be right.
+            Some(entry) if entry.code == code && entry.caller.is(caller) => entry.path,
+            _ => self.paths.path(caller, code, layout),
         };
-        // What was there before may also be of a deeper stack, and still be right.
-        if !entry.position.is(position) || entry.parent != parent {
-            entry.stack = self.memo.find_or_intern(parent, position, walked, layout);
+        let entry = Entry { frame, code, position, index, path, caller, marker };
+        match self.entries.get_mut(place) {
+            Some(kept) => *kept = entry,
+            None => self.entries.push(entry),
         }
-        (entry.frame, entry.position, entry.marker, entry.parent) = (frame, position, marker, parent);
-        entry.stack
+        entry.as_caller()
+    }
+}
+
+impl Entry {
+    /// The frame as one that waits where it was last looked at.
+    #[inline(always)]
+    fn as_caller(&self) -> Caller {
+        Caller { stack: StackId { path: self.path, instruction: self.index }, position: self.position }
     }
 }

@@ -58,7 +58,7 @@ impl Api {
 /// To be called by the hook of pthread_create. `None` if it is no `threading.Thread` that starts.
 pub(crate) fn name_of_started_thread() -> Option<String> {
     let python = python()?;
-    let thread_state = python.thread_states.of_this_thread();
+    let thread_state = python.thread_states.of_this_thread(0, false);
     let api = API.get_or_init(Api::find).as_ref()?;
     // The thread state that runs is this thread's: it holds the GIL and may call what follows.
     // SAFETY: reads a global of Python's; allowed at any time.
@@ -78,7 +78,7 @@ fn started_thread(python: &Python, thread_state: *const u8) -> Option<Object> {
     while !frame.is_complete() {
         frame = frame.previous()?;
     }
-    let code = frame.place_in_code().code as *const u8;
+    let code = frame.code() as *const u8;
     // SAFETY: the frame keeps its code object alive, and that its names.
     let (function, file) = unsafe {
         let name = |offset: usize| text(code.add(offset).cast::<*const u8>().read(), &python.layout);

@@ -9,30 +9,7 @@ use format::StackId;
 use super::frames::Frame;
 use super::layout::LayoutSource;
 use super::marker::Marker;
-use super::position::{CodePlace, FramePosition};
-use super::stack_cache::{Entry, NEAR, StackCache};
-
-/// A frame of now that is not kept.
-#[derive(Clone, Copy)]
-pub(super) struct WalkedFrame {
-    frame: usize,
-    pub(super) position: FramePosition,
-    pub(super) place: CodePlace,
-    /// [`Frame::has_begun`].
-    pub(super) has_begun: bool,
-}
-
-impl WalkedFrame {
-    #[inline(always)]
-    pub(super) fn of<L: LayoutSource>(frame: Frame<L>) -> WalkedFrame {
-        WalkedFrame {
-            frame: frame.address(),
-            position: frame.position(),
-            place: frame.place_in_code(),
-            has_begun: frame.has_begun(),
-        }
-    }
-}
+use super::stack_cache::{Entry, NEAR, StackCache, WalkedFrame};
 
 /// What of the last stack is still right.
 struct Comparison {
@@ -47,12 +24,11 @@ impl StackCache {
     #[inline(never)]
     pub(super) fn update_all<L: LayoutSource>(&mut self, innermost: Frame<L>) -> StackId {
         let Comparison { same, last_looked_at } = self.look_at_chain(innermost);
-        let mut stack = self.stack_of(same);
+        let mut caller = self.caller(same);
         self.depth = same + self.fresh.len();
         for place in same..self.depth {
             let Some(walked) = self.fresh.pop() else { break };
-            let WalkedFrame { frame, position, .. } = walked;
-            stack = self.keep(place, stack, frame, position, Marker::NONE, || walked, innermost.layout());
+            caller = self.keep(place, caller, walked, Marker::NONE, innermost.layout());
         }
         // Only now are the entries those of the chain.
         let mut frame = Some(innermost);
@@ -64,7 +40,7 @@ impl StackCache {
             }
             frame = here.previous();
         }
-        stack
+        caller.stack
     }
 
     /// Finds out what is to be kept, and puts the other frames into `fresh`.
