@@ -52,6 +52,15 @@ fn frame(function: &str, line: &str) -> Place {
 }
 
 #[test]
+fn daemon_threads_that_are_in_c_when_python_ends_do_no_harm() {
+    for_each_python(|python| {
+        let folder = Folder::new();
+        let library = library(&folder, "daemon_threads.c");
+        record_with_library(&folder, python, "daemon_threads.py", &library);
+    });
+}
+
+#[test]
 fn what_c_threads_allocate_belongs_to_the_python_stack_that_started_them() {
     for_each_python(|python| {
         let folder = Folder::new();

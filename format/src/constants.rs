@@ -4,7 +4,8 @@
 /// line ends show one that a text-mode copy rewrote (the idea is PNG's).
 pub const TRACE_MAGIC: [u8; 8] = *b"\x89FIL\r\n\x1a\n";
 
-/// Version of the trace format. A reader refuses newer versions; every change of the bytes raises it.
+/// Version of the trace format. A reader refuses newer versions; every change of the bytes raises it, once fil
+/// 1.0 is released.
 pub const FORMAT_VERSION: u32 = 1;
 
 /// First bytes of a chunk. Readers look for them to find their way again behind damage.

@@ -22,15 +22,16 @@ pub(crate) struct Finished {
     pub(crate) notices: Vec<String>,
 }
 
-/// Appends everything that is still missing.
+/// Appends everything that is still missing, of which `sources` are held already.
 pub(crate) fn finish(
     file: &mut TraceFile,
     spools: &SpoolDirectory,
-    sources: SourceFiles,
+    sources: Option<SourceFiles>,
     job: &EndedJob,
 ) -> Result<Finished, CliError> {
     let salvaged = salvage(spools, file, GRACE)?;
     let trace = Trace::open(file.path())?;
+    let sources = sources.map_or_else(|| SourceFiles::new(trace.header(), 0), Ok)?;
     sources.append(file, &trace)?;
     let end = RecordingEnd { job_end: job.end, end_ns: job.end_ns, event_count: trace.event_count() };
     file.append(whole_recording(ChunkKind::End, 0), &encode_recording_end(&end)?)?;

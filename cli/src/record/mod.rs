@@ -13,6 +13,7 @@ mod recorder_library;
 mod relayed_signals;
 mod salvage;
 mod source_files;
+mod source_follower;
 mod spool_directory;
 mod start;
 mod trace_file;
@@ -29,6 +30,7 @@ use job_command::JobCommand;
 use launch::JobSurroundings;
 use output_place::{FolderLock, OutputPlace};
 use recorder_library::RecorderLibrary;
+use source_follower::SourceFollower;
 use start::Start;
 
 pub(crate) use closing_lines::{analyze_command, how_it_ended};
@@ -65,21 +67,20 @@ pub(crate) fn record_job(arguments: &RecordArguments) -> Result<Recording, CliEr
     let spools = SpoolDirectory::create(&place.trace, start.monotonic_ns, library.path())?;
 
     let begun = start.header(&arguments.command, &spools).and_then(|header| begin(&place, &header));
-    let (mut trace, mut sources) = begun.inspect_err(|_| spools.remove())?;
+    let (mut trace, sources) = begun.inspect_err(|_| spools.remove())?;
     drop(lock);
     let surroundings = JobSurroundings { library: library.path(), trace: &place.trace, spools: spools.path() };
     let running = launch::start(&job, &surroundings).inspect_err(|_| {
         spools.remove();
         place.undo();
     })?;
+    let follower = SourceFollower::start(place.trace.clone(), sources);
 
     // A job may have thousands of processes, one after the other: what those that ended have left is
     // not kept until its end. When that fails, it is left to the end, which also tells why.
     let mut can_salvage = true;
-    let ended = running.wait(|| {
-        can_salvage = can_salvage && salvage(&spools, &mut trace, Duration::ZERO).is_ok();
-        sources.follow(&trace);
-    })?;
+    let ended = running.wait(|| can_salvage = can_salvage && salvage(&spools, &mut trace, Duration::ZERO).is_ok())?;
+    let sources = follower.and_then(SourceFollower::stop);
     let finished = finish::finish(&mut trace, &spools, sources, &ended);
     if !matches!(&finished, Ok(finished) if finished.still_running == 0) {
         library.keep();

@@ -1,16 +1,16 @@
 //! The source files that appear in the job's stacks, read and compressed while the job runs: nobody waits for that at
 //! its end, and what is stored is the code that ran, should somebody edit it meanwhile.
 //!
-//! Processes append their code objects to the trace as they go. Here the trace is read behind them, chunk by chunk, for
+//! `source_follower.rs` is the thread that does it. Processes append their code objects to the trace as they go. Here the trace is read behind them, chunk by chunk, for
 //! the names of files. Whatever goes wrong meanwhile is left to the end, where the trace tells which files are missing.
 //! The chunks are appended then, so that a trace that is not finished has none, and whoever finishes it adds them.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use analyzer::Trace;
@@ -19,6 +19,7 @@ use format::{
     ChunkHeader, ChunkKind, ChunkWriter, Definition, DefinitionReader, SourceFile, TraceHeader, decompress,
     encode_source_file, verify,
 };
+use rustix::fs::OFlags;
 
 use crate::error::CliError;
 use crate::record::finish::whole_recording;
@@ -32,12 +33,14 @@ pub(crate) struct SourceFiles {
     working_directory: PathBuf,
     /// Offset in the trace of the first chunk that was not looked at.
     next_chunk: u64,
-    /// Names that were looked at, or are in the trace.
-    known: BTreeSet<String>,
+    /// Names of files that are held, or in the trace.
+    stored: BTreeSet<String>,
+    /// Names that no file was read for. They may be there at the end.
+    not_read: BTreeSet<String>,
     /// Number of the next chunk.
     chunk_number: u64,
     /// Whole chunks, to be appended.
-    chunks: Vec<Vec<u8>>,
+    held: Vec<Vec<u8>>,
     held_bytes: usize,
     writer: ChunkWriter,
 }
@@ -48,24 +51,26 @@ impl SourceFiles {
         Ok(SourceFiles {
             working_directory: Path::new(OsStr::from_bytes(&header.working_directory)).to_owned(),
             next_chunk: first_chunk,
-            known: BTreeSet::new(),
+            stored: BTreeSet::new(),
+            not_read: BTreeSet::new(),
             chunk_number: 0,
-            chunks: Vec::new(),
+            held: Vec::new(),
             held_bytes: 0,
             writer: ChunkWriter::new(COMPRESSION_LEVEL)?,
         })
     }
 
-    /// Looks at what has been appended to the trace since the last time.
-    pub(crate) fn follow(&mut self, trace: &TraceFile) {
+    /// Looks at what has been appended to the trace at this path since the last time. Between two files it asks whether
+    /// it is to stop.
+    pub(crate) fn follow(&mut self, trace: &Path, mut stop: impl FnMut() -> bool) {
         // The end looks at everything again.
-        let _ = File::open(trace.path()).and_then(|file| self.read_names(&file));
+        let _ = File::open(trace).and_then(|file| self.read_names(&file, &mut stop));
     }
 
-    fn read_names(&mut self, file: &File) -> io::Result<()> {
+    fn read_names(&mut self, file: &File, stop: &mut impl FnMut() -> bool) -> io::Result<()> {
         let mut bytes = Vec::new();
         let mut raw = Vec::new();
-        while self.held_bytes < MAX_HELD_BYTES {
+        loop {
             bytes.resize(CHUNK_HEADER_BYTES, 0);
             file.read_exact_at(&mut bytes, self.next_chunk)?;
             let header = ChunkHeader::decode(&bytes).map_err(io::Error::other)?;
@@ -74,12 +79,28 @@ impl SourceFiles {
             file.read_exact_at(&mut bytes, self.next_chunk)?;
             if is_wanted && verify(&bytes).and_then(|()| decompress(&header, &bytes, &mut raw)).is_ok() {
                 for definition in DefinitionReader::new(&raw).flatten() {
-                    if let Definition::Code { file, .. } = definition {
-                        self.store(file).map_err(io::Error::other)?;
+                    let Definition::Code { file, .. } = definition else { continue };
+                    if stop() || self.held_bytes >= MAX_HELD_BYTES {
+                        return Ok(());
                     }
+                    self.hold(file).map_err(io::Error::other)?;
                 }
             }
             self.next_chunk += header.total_bytes() as u64;
+        }
+    }
+
+    /// Keeps the file of this name, unless it was looked at before.
+    fn hold(&mut self, name: &str) -> Result<(), CliError> {
+        if !self.not_read.contains(name) {
+            match self.chunk_of(name)? {
+                Some(chunk) => {
+                    self.held_bytes += chunk.len();
+                    self.held.push(chunk);
+                }
+                None if self.stored.contains(name) => {}
+                None => drop(self.not_read.insert(name.to_owned())),
+            }
         }
         Ok(())
     }
@@ -88,38 +109,43 @@ impl SourceFiles {
     pub(crate) fn append(mut self, file: &mut TraceFile, trace: &Trace) -> Result<(), CliError> {
         let stored = trace.source_files();
         self.chunk_number += stored.len() as u64;
-        self.known.extend(stored);
-        for name in trace.code_files() {
-            self.store(&name)?;
+        self.stored.extend(stored);
+        for chunk in std::mem::take(&mut self.held) {
+            file.append_whole(&chunk)?;
         }
-        self.chunks.iter().try_for_each(|chunk| file.append_whole(chunk))
-    }
-
-    /// Makes a chunk of a file that was not looked at before. Code need not come from one: `<string>`,
-    /// `<frozen importlib._bootstrap>`.
-    fn store(&mut self, name: &str) -> Result<(), CliError> {
-        if !self.known.contains(name) {
-            self.known.insert(name.to_owned());
-            if let Ok(text) = read_source(&self.working_directory.join(name)) {
-                let source = encode_source_file(&SourceFile { file: name, text: &text })?;
-                let header = whole_recording(ChunkKind::Source, self.chunk_number);
-                let chunk = self.writer.chunk(header, &source)?.to_vec();
-                self.held_bytes += chunk.len();
-                self.chunks.push(chunk);
-                self.chunk_number += 1;
+        for name in trace.code_files() {
+            if let Some(chunk) = self.chunk_of(&name)? {
+                file.append_whole(&chunk)?;
             }
         }
         Ok(())
     }
+
+    /// Makes a chunk of a file that is not stored. Code need not come from one: `<string>`,
+    /// `<frozen importlib._bootstrap>`.
+    fn chunk_of(&mut self, name: &str) -> Result<Option<Vec<u8>>, CliError> {
+        if self.stored.contains(name) {
+            return Ok(None);
+        }
+        let Ok(text) = read_source(&self.working_directory.join(name)) else { return Ok(None) };
+        let source = encode_source_file(&SourceFile { file: name, text: &text })?;
+        let header = whole_recording(ChunkKind::Source, self.chunk_number);
+        let chunk = self.writer.chunk(header, &source)?.to_vec();
+        self.stored.insert(name.to_owned());
+        self.chunk_number += 1;
+        Ok(Some(chunk))
+    }
 }
 
-/// At most [`MAX_SOURCE_BYTES`] of a regular file (opening a pipe would wait for its writer).
+/// At most [`MAX_SOURCE_BYTES`] of a regular file. Others are only opened, which does not wait for the other end of a pipe.
 fn read_source(path: &Path) -> io::Result<Vec<u8>> {
-    if !path.metadata()?.is_file() {
+    let without_waiting = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = OpenOptions::new().read(true).custom_flags(without_waiting.bits() as i32).open(path)?;
+    if !file.metadata()?.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     let mut text = Vec::new();
-    File::open(path)?.take(MAX_SOURCE_BYTES as u64).read_to_end(&mut text)?;
+    file.take(MAX_SOURCE_BYTES as u64).read_to_end(&mut text)?;
     Ok(text)
 }
 
@@ -162,7 +188,7 @@ mod tests {
     }
 
     /// The first line of the file that the trace has when it is finished, which was rewritten before that.
-    fn stored_line(cut_short: usize) -> String {
+    fn stored_line(cut_short: usize, before_it_is_looked_at: impl Fn(&Path)) -> String {
         let folder = tempfile::tempdir().expect("folder");
         let program = folder.path().join("job.py");
         std::fs::write(&program, "as it ran\n").expect("written");
@@ -170,11 +196,12 @@ mod tests {
         let mut file = TraceFile::open(&path).expect("opens");
         let first_chunk = header.encode().expect("encodes").len() as u64;
         let mut sources = SourceFiles::new(&header, first_chunk).expect("made");
-        sources.follow(&file);
+        before_it_is_looked_at(&program);
+        sources.follow(&path, || false);
         let _ = trace_naming(&program, folder.path(), 0);
         std::fs::write(&program, "as it is now\n").expect("written");
         // Looked at again, it is still the same.
-        sources.follow(&file);
+        sources.follow(&path, || false);
         sources.append(&mut file, &Trace::open(&path).expect("opens")).expect("appended");
         let trace = Trace::open(&path).expect("opens");
         assert_eq!(trace.source_files().len(), 1);
@@ -183,13 +210,32 @@ mod tests {
 
     #[test]
     fn what_is_stored_is_the_code_that_ran() {
-        assert_eq!(stored_line(0), "as it ran");
+        assert_eq!(stored_line(0, |_| ()), "as it ran");
+    }
+
+    /// Code may be made first and written then.
+    #[test]
+    fn a_file_that_is_not_there_yet_is_looked_for_again() {
+        assert_eq!(stored_line(0, |program| std::fs::remove_file(program).expect("removed")), "as it is now");
+    }
+
+    #[test]
+    fn who_is_to_stop_stops_between_two_files() {
+        let folder = tempfile::tempdir().expect("folder");
+        let program = folder.path().join("job.py");
+        std::fs::write(&program, "text").expect("written");
+        let (header, path) = trace_naming(&program, folder.path(), 0);
+        let mut sources = SourceFiles::new(&header, header.encode().expect("encodes").len() as u64).expect("made");
+        sources.follow(&path, || true);
+        assert!(sources.held.is_empty());
+        sources.follow(&path, || false);
+        assert_eq!(sources.held.len(), 1);
     }
 
     /// A process may just be writing it.
     #[test]
     fn a_chunk_that_is_not_whole_is_looked_at_later() {
-        assert_eq!(stored_line(1), "as it is now");
+        assert_eq!(stored_line(1, |_| ()), "as it is now");
     }
 
     #[test]
@@ -201,5 +247,9 @@ mod tests {
         assert!(read_source(folder.path()).is_err());
         assert!(read_source(Path::new("/dev/zero")).is_err());
         assert!(read_source(&folder.path().join("<string>")).is_err());
+        let pipe = folder.path().join("pipe");
+        let owner = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, owner).expect("made");
+        assert!(read_source(&pipe).is_err());
     }
 }

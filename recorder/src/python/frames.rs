@@ -4,7 +4,7 @@
 //! holds the GIL or not: what they point to is kept alive by the frames themselves.
 #![allow(unsafe_code)]
 
-use std::ffi::c_void;
+use std::ffi::{c_int, c_void};
 
 use super::layout::{Layout, LayoutSource, Position, Running, Waiting};
 use super::marker::RunningMark;
@@ -22,10 +22,9 @@ const TAG_BITS: usize = 3;
 
 /// `PyFrameObject.f_executing` of a frame that runs.
 const FLAG_RUNNING: u8 = 1;
-/// `PyFrameObject.f_stackdepth` and `_PyInterpreterFrame.stacktop` of a frame that runs.
-const TOP_RUNNING: i32 = -1;
 
 type GetThreadState = unsafe extern "C" fn() -> *mut c_void;
+type IsFinalizing = unsafe extern "C" fn() -> c_int;
 
 /// How to get the thread state of the calling thread.
 pub(super) struct ThreadStates {
@@ -35,6 +34,9 @@ pub(super) struct ThreadStates {
     attached_is_own: bool,
     /// The one that the thread had first.
     of_this_thread: GetThreadState,
+    /// Whether Python comes to its end. Then the thread states of other threads are freed, while these go on in C, and
+    /// `of_this_thread` knows nothing of that.
+    is_finalizing: IsFinalizing,
 }
 
 impl ThreadStates {
@@ -44,6 +46,7 @@ impl ThreadStates {
             attached_is_own: version >= (3, 12),
             // SAFETY: the function has this signature in every CPython 3.
             of_this_thread: unsafe { real::function(c"PyGILState_GetThisThreadState") }?,
+            is_finalizing: is_finalizing()?,
         })
     }
 
@@ -65,8 +68,16 @@ impl ThreadStates {
             return attached.cast();
         }
         // SAFETY: reads what is specific to the thread; allowed at any time, without the GIL.
-        unsafe { (self.of_this_thread)() }.cast()
+        let state = unsafe { (self.of_this_thread)() };
+        // SAFETY: reads a variable; allowed at any time, without the GIL.
+        if state != attached && unsafe { (self.is_finalizing)() } != 0 { std::ptr::null() } else { state.cast() }
     }
+}
+
+/// It got its public name in 3.13.
+fn is_finalizing() -> Option<IsFinalizing> {
+    // SAFETY: the function has this signature under both names.
+    unsafe { real::function(c"Py_IsFinalizing").or_else(|| real::function(c"_Py_IsFinalizing")) }
 }
 
 /// The thread state that Python is running with, without any check. It got its public name in 3.13.
@@ -188,21 +199,22 @@ impl<L: LayoutSource> Frame<L> {
         unsafe {
             match self.layout().running {
                 None => {}
-                Some(Running::Flag(flag)) => self.replace(flag, FLAG_RUNNING, RunningMark::FLAG),
-                Some(Running::StackTop(top)) => self.replace(top, TOP_RUNNING, mark.top),
+                Some(Running::Flag(flag)) => self.replace(flag, |flag| flag == FLAG_RUNNING, RunningMark::FLAG),
+                // -1, or the mark of the thread whose fork this is.
+                Some(Running::StackTop(top)) => self.replace(top, i32::is_negative, mark.top),
             }
         }
     }
 
-    /// Puts `mark` in place of `running`, if that is there.
+    /// Puts `mark` in place of what says that the frame runs, if it does.
     ///
     /// # Safety
     /// `offset` is that of a T in the frame, which no other thread reads, and Python takes both numbers alike.
     #[inline(always)]
-    unsafe fn replace<T: Copy + PartialEq>(self, offset: usize, running: T, mark: T) {
+    unsafe fn replace<T: Copy>(self, offset: usize, is_running: impl Fn(T) -> bool, mark: T) {
         // SAFETY: the caller's promise.
         unsafe {
-            if read::<T>(self.address, offset) == running {
+            if is_running(read::<T>(self.address, offset)) {
                 self.address.cast_mut().add(offset).cast::<T>().write(mark);
             }
         }
