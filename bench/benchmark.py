@@ -7,20 +7,20 @@ JSON after each program; tables are made of that by report.py.
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from machine import machine
 from measurement import background_share, run
 from profilers import profilers
 from programs import programs
 from report import markdown
 
 BACKGROUND_THREAD = "fil-recorder"
+PACKAGES = ("memray", "filprofiler", "numpy", "pandas", "scikit-learn", "polars", "pyarrow")
 
 
 def parse_arguments():
@@ -47,7 +47,7 @@ def benchmark(options, folder):
     source = Path(__file__).parent / "programs" / "native_threads.c"
     subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-pthread", "-o", native_library, source], check=True)
     words, names = options.programs.split(), [name for name in options.profilers.split(",") if name]
-    results = {"schema": "fil.benchmark/1", "machine": machine(options), "rounds": options.rounds, "programs": []}
+    results = {"schema": "fil.benchmark/1", "machine": machine(options.fil, options.environment, PACKAGES), "rounds": options.rounds, "programs": []}
     chosen = [one for one in profilers(options.fil, options.environment) if not names or one.name in ("python", *names)]
     for program in programs(native_library):
         if words and not any(word in program.name for word in words):
@@ -113,25 +113,6 @@ def analysis_s(command, folder):
             raise SystemExit(f"{command} ended with {ended.returncode}:\n{ended.stderr}")
         times.append(time.perf_counter() - started)
     return min(times)
-
-
-def machine(options):
-    """What was measured, and where."""
-    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "")
-    pip = [options.environment / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "list", "--format=json"]
-    listed = {one["name"].lower(): one["version"] for one in json.loads(subprocess.check_output(pip))}
-    packages = ("memray", "filprofiler", "numpy", "pandas", "scikit-learn", "polars", "pyarrow")
-    return {
-        "processor": cpu,
-        "processors": os.cpu_count(),
-        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        "kernel": platform.release(),
-        "python": platform.python_version(),
-        "fil": subprocess.check_output([options.fil, "--version"], text=True).strip(),
-        "packages": {name: listed[name] for name in packages if name in listed},
-        "load_average": os.getloadavg()[0],
-        "day": time.strftime("%Y-%m-%d"),
-    }
 
 
 def say(text):

@@ -15,8 +15,8 @@ def machine_lines(results):
     packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
     yield f"{machine['day']}: {machine['processor']}, {machine['processors']} processors,"
     yield f"{machine['memory_bytes'] / 2**30:.0f} GiB, Linux {machine['kernel']}, Python {machine['python']},"
-    yield f"{machine['fil']}, {packages}. Load when it began: {machine['load_average']:.2f}."
-    yield f"Counted rounds: {results['rounds']}, of short programs more."
+    yield f"{machine['fil']}, {packages}."
+    yield f"Load when it began: {machine['load_average']:.2f}. Counted rounds: {results['rounds']}."
 
 
 def slowdown_table(results):

@@ -1,0 +1,138 @@
+"""pyperformance under fil and memray: a judge from outside. `scripts/bench pyperformance` sets up what it needs and calls it.
+
+Each benchmark is run by pyperf, the runner that it comes with, which is told to start its workers with fil or memray:
+an interpreter like any other. So the times are pyperf's own: those of the work, without start and end. How often the
+work is repeated is found out once, without a profiler, and is then the same for all. The profilers take turns, round
+after round; each run is one worker, which warms up once and gives the mean of three values.
+"""
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+from math import exp, log
+from pathlib import Path
+from statistics import mean, median
+
+import pyperf
+from machine import machine
+from pyperformance_benchmarks import benchmarks
+from report import header, machine_lines, row, spread
+
+PACKAGES = ("memray", "pyperformance", "pyperf")
+TARGET_MEAN = 1.20
+TARGET_WORST = 2.5
+
+# An interpreter that records. What stands in front of the script is for the interpreter.
+FIL = """#!/bin/sh
+exec {fil} record --output {trace} -- {python} "$@"
+"""
+MEMRAY = """#!/bin/sh
+options=
+while [ "${{1#-}}" != "$1" ]; do options="$options $1"; shift; done
+exec {python} $options -m memray run --quiet --force --output {trace} {more} "$@"
+"""
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], prog="scripts/bench pyperformance")
+    parser.add_argument("--fil", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--environment", required=True, type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, default=5, help="rounds (5)")
+    parser.add_argument("--programs", default="", metavar="NAMES", help="only those whose names contain one of these words")
+    parser.add_argument("--profilers", default="", metavar="NAMES", help="only these, separated by commas")
+    parser.add_argument(
+        "--output", type=Path, default=Path("pyperformance.json"), help="where the results go (pyperformance.json)"
+    )
+    return parser.parse_args()
+
+
+def main():
+    options = parse_arguments()
+    with tempfile.TemporaryDirectory(prefix="fil-bench-") as folder:
+        results = run_all(options, Path(folder))
+    print(markdown(results))
+
+
+def run_all(options, folder):
+    python = options.environment / "bin" / "python"
+    interpreters = {"python": python, **profilers(options.fil, python, folder)}
+    names = options.profilers.split(",") if options.profilers else list(interpreters)
+    interpreters = {name: path for name, path in interpreters.items() if name in ("python", *names)}
+    results = {
+        "schema": "fil.pyperformance/1",
+        "machine": machine(options.fil, options.environment, PACKAGES),
+        "rounds": options.rounds,
+        "benchmarks": [],
+    }
+    for benchmark in benchmarks(options.programs.split()):
+        loops = calibrated_loops(benchmark, python, folder)
+        values = {name: [] for name in interpreters}
+        for number in range(1, options.rounds + 1):
+            for name, interpreter in interpreters.items():
+                print(f"bench: {benchmark.name}: {name}, round {number} of {options.rounds}", file=sys.stderr, flush=True)
+                fixed = ("--processes", "1", "--loops", str(loops), "--warmups", "1", "--values", "3")
+                values[name].append(mean(run(benchmark, interpreter, folder, fixed).get_values()))
+        results["benchmarks"].append({"name": benchmark.name, "loops": loops, "seconds": values})
+        options.output.write_text(json.dumps(results, indent=1) + "\n")
+    return results
+
+
+def profilers(fil, python, folder):
+    """Interpreters that record, by the profilers' names."""
+    trace = shlex.quote(str(folder / "trace"))
+    texts = {
+        "fil": FIL.format(fil=shlex.quote(str(fil)), python=python, trace=trace),
+        "memray": MEMRAY.format(python=python, trace=trace, more=""),
+        "memray all": MEMRAY.format(python=python, trace=trace, more="--trace-python-allocators"),
+    }
+    found = {}
+    for name, text in texts.items():
+        found[name] = folder / name.replace(" ", "-")
+        found[name].write_text(text)
+        found[name].chmod(0o755)
+    return found
+
+
+def calibrated_loops(benchmark, python, folder):
+    """How often pyperf repeats the work for one value, by its own measure."""
+    return run(benchmark, python, folder, ("--processes", "1", "--values", "1", "--min-time", "0.2")).get_loops()
+
+
+def run(benchmark, interpreter, folder, options):
+    """Runs pyperf's runner, itself without a profiler, and returns what it has measured: of several things the first."""
+    result = folder / "result.json"
+    result.unlink(missing_ok=True)
+    command = (sys.executable, *benchmark.command, "--python", interpreter, "--output", result, "--quiet", *options)
+    ended = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if ended.returncode != 0:
+        raise SystemExit(f"{benchmark.name} under {interpreter} ended with {ended.returncode}:\n{ended.stdout}{ended.stderr}")
+    return pyperf.BenchmarkSuite.load(str(result)).get_benchmarks()[0]
+
+
+def markdown(results):
+    return "\n\n".join("\n".join(part(results)) for part in (machine_lines, table))
+
+
+def table(results):
+    """Time for the work as a multiple of Python's own in the same round: the median, and the least and the greatest."""
+    names = [name for name in results["benchmarks"][0]["seconds"] if name != "python"]
+    yield from header("benchmark", "without, ms", *names)
+    medians = {name: [] for name in names}
+    for benchmark in results["benchmarks"]:
+        seconds = benchmark["seconds"]
+        slowdowns = {name: [one / plain for one, plain in zip(seconds[name], seconds["python"])] for name in names}
+        for name in names:
+            medians[name].append(median(slowdowns[name]))
+        yield row(
+            benchmark["name"], f"{median(seconds['python']) * 1e3:.3g}", *(spread(slowdowns[name]) for name in names)
+        )
+    yield row("**geometric mean**", "", *(f"**{exp(mean(map(log, medians[name]))):.3f}**" for name in names))
+    yield row("**worst**", "", *(f"**{max(medians[name]):.2f}**" for name in names))
+    yield row(f"target for fil: {TARGET_MEAN:.2f}, worst {TARGET_WORST}", "", *("" for _ in names))
+
+
+if __name__ == "__main__":
+    main()
