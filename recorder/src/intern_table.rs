@@ -82,6 +82,12 @@ impl InternTable {
         None
     }
 
+    /// Whether this is the key of this id. It may be no id.
+    #[inline]
+    pub(crate) fn is_key_of(&self, id: u32, key: Key) -> bool {
+        id < self.next_id() && self.node(id).is_some_and(|node| node.key() == key)
+    }
+
     /// The key of an id, all zero if it was removed. `None` if the id was not given.
     pub(crate) fn key(&self, id: u32) -> Option<Key> {
         (1..self.next_id()).contains(&id).then(|| self.node(id).map(Node::key))?
@@ -174,7 +180,9 @@ mod tests {
         }
         for n in 1..100_000 {
             assert_eq!(table.find(key(n)), Some(n));
+            assert!(table.is_key_of(n, key(n)) && !table.is_key_of(n, key(n + 1)));
         }
+        assert!(!table.is_key_of(100_000, key(1)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The call paths that a thread had last, by what they are made of: a small table in front of the one of all threads,
 //! which is large and so further away from the processor, and which asks for the ids of code objects.
 
-use format::{PathId, StackId};
+use format::{CodeId, PathId, StackId};
 
 use super::interning::{code_id, path_id};
 use super::layout::Layout;
@@ -48,6 +48,9 @@ pub(super) struct PathMemo {
     /// There from the first use on: threads without Python have none. (They are made in place; some threads have a stack
     /// that would not hold them.)
     places: Vec<Place>,
+    /// What was interned last: the code object at an address, and a path.
+    code: (usize, CodeId),
+    last: PathId,
     /// Whether there is something to be checked: a path that no thread knew has come, or everything is.
     pub(super) has_new: bool,
 }
@@ -64,7 +67,11 @@ impl PathMemo {
 
     #[inline(never)]
     fn intern(&mut self, caller: Caller, code: usize, layout: &Layout) -> PathId {
-        let (path, is_new) = path_id(caller.stack, code_id(code, layout));
+        if self.code.0 != code {
+            self.code = (code, code_id(code, layout));
+        }
+        let (path, is_new) = path_id(caller.stack, self.code.1, self.last);
+        self.last = path;
         self.has_new |= is_new;
         if self.places.is_empty() {
             self.places.resize(PLACES, Place::default());
@@ -78,6 +85,7 @@ impl PathMemo {
     /// Forgets everything: a code object has died, and its addresses may become another's.
     pub(super) fn clear(&mut self) {
         self.places.fill(Place::default());
+        self.code = (0, CodeId::default());
     }
 }
 
