@@ -50,6 +50,13 @@ impl ThreadStates {
         })
     }
 
+    /// The thread state that Python is running with, if it can only be this thread's. Null while nobody runs.
+    #[inline(always)]
+    pub(super) fn certainly_of_this_thread(&self, holds_gil: bool) -> Option<*const u8> {
+        // SAFETY: reads what is specific to the thread, or a variable; allowed at any time, without the GIL.
+        (holds_gil || self.attached_is_own).then(|| unsafe { (self.attached)() }.cast_const().cast())
+    }
+
     /// The thread state, null if this thread is not one of Python's (or Python does not run). `last` is what this was
     /// the last time for this thread; before 3.12 it tells only if the thread holds the GIL.
     #[inline(always)]
@@ -168,7 +175,13 @@ impl<L: LayoutSource> Frame<L> {
     /// Index of the code unit that the frame is at, or [`NOT_BEGUN`](super::position::NOT_BEGUN).
     #[inline(always)]
     pub(super) fn index(self) -> u32 {
-        instruction_index(self.code(), self.instruction(), self.layout())
+        self.index_in(self.code())
+    }
+
+    /// The same, of a frame that is known to have this code object.
+    #[inline(always)]
+    pub(super) fn index_in(self, code: usize) -> u32 {
+        instruction_index(code, self.instruction(), self.layout())
     }
 
     /// The object in a local variable, null if it is not set.

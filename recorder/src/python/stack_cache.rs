@@ -8,7 +8,7 @@
 //! from the innermost frame outwards until a marker tells that what is behind a frame is as it was (`marker.rs`); only what changed is interned anew. So the result is always that of a whole walk.
 //!
 //! There are three ways, the shortest first:
-//! 1. Nothing but the innermost frame has run, and C code that it called: [`StackCache::last_of`].
+//! 1. Nothing but the innermost frame has run, and C code that it called: [`StackCache::last_stack`].
 //! 2. A few frames have run, were called or have returned: [`StackCache::update_innermost`].
 //! 3. Anything else, and Pythons without markers: `whole_walk.rs`.
 
@@ -65,9 +65,32 @@ impl WalkedFrame {
     }
 }
 
+/// What the first way needs to know of the last stack: the frame that ran, if it was marked so.
+#[derive(Clone, Copy)]
+struct Last {
+    /// Addresses of the thread state, the frame and its code object.
+    thread_state: usize,
+    frame: usize,
+    code: usize,
+    /// The call path that ends there.
+    path: PathId,
+}
+
+impl Last {
+    /// None. Thread states are aligned.
+    const NONE: Last = Last { thread_state: 1, frame: 1, code: 0, path: PathId(0) };
+}
+
+impl Default for Last {
+    fn default() -> Last {
+        Last::NONE
+    }
+}
+
 /// See the module.
 #[derive(Default)]
 pub(crate) struct StackCache {
+    last: Last,
     /// Address of the last thread state.
     thread_state: usize,
     /// The last stack, outermost frame first; behind `depth` what is left of deeper ones before.
@@ -84,10 +107,77 @@ pub(crate) struct StackCache {
     paths: PathMemo,
 }
 
+/// Calls a function with the layout of this Python, as one that is known while compiling if it is one of `layout.rs`.
+macro_rules! with_layout {
+    ($python:expr, $layout:ident => $call:expr) => {
+        match $python.known_layout {
+            KnownLayout::Python3_9 => {
+                let $layout = layout::Python3_9;
+                $call
+            }
+            KnownLayout::Python3_10 => {
+                let $layout = layout::Python3_10;
+                $call
+            }
+            KnownLayout::Python3_11 => {
+                let $layout = layout::Python3_11;
+                $call
+            }
+            KnownLayout::Python3_12 => {
+                let $layout = layout::Python3_12;
+                $call
+            }
+            KnownLayout::Python3_13 => {
+                let $layout = layout::Python3_13;
+                $call
+            }
+            KnownLayout::Python3_14 => {
+                let $layout = layout::Python3_14;
+                $call
+            }
+            KnownLayout::Other => {
+                let $layout = &$python.layout;
+                $call
+            }
+        }
+    };
+}
+
 impl StackCache {
     /// The calling thread's stack. `check` tells whether Python's API may be asked if it is right.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn current_stack(&mut self, check: Check) -> StackId {
+        match self.last_stack(check) {
+            Some(stack) if !self.paths.has_new => stack,
+            last => self.find_stack(last, check),
+        }
+    }
+
+    /// The first way. `None` if another one is needed.
+    #[inline(always)]
+    fn last_stack(&self, check: Check) -> Option<StackId> {
+        let python = self.python.filter(|_| interning::epoch() == self.epoch)?;
+        let thread_state = python.thread_states.certainly_of_this_thread(check == Check::Always)?;
+        if thread_state as usize != self.last.thread_state {
+            return None;
+        }
+        with_layout!(python, layout => self.last_of(thread_state, layout))
+    }
+
+    /// If the innermost frame has not been left since, its call path is the last one, and only its position may be
+    /// another.
+    #[inline(always)]
+    fn last_of<L: LayoutSource>(&self, thread_state: *const u8, layout: L) -> Option<StackId> {
+        let innermost = Frame::innermost(thread_state, layout)?;
+        if innermost.address() != self.last.frame || !innermost.is_marked_running(self.running_mark) {
+            return None;
+        }
+        Some(StackId { path: self.last.path, instruction: innermost.index_in(self.last.code) })
+    }
+
+    /// The stack by the other ways, if it is not known yet; and whatever there is to be checked.
+    #[inline(never)]
+    fn find_stack(&mut self, known: Option<StackId>, check: Check) -> StackId {
         let epoch = interning::epoch();
         if epoch != self.epoch {
             self.begin_epoch(epoch);
@@ -97,20 +187,29 @@ impl StackCache {
         if thread_state.is_null() {
             return StackId::EMPTY;
         }
-        self.thread_state = thread_state as usize;
-        let stack = match python.known_layout {
-            KnownLayout::Python3_9 => self.walk(thread_state, layout::Python3_9),
-            KnownLayout::Python3_10 => self.walk(thread_state, layout::Python3_10),
-            KnownLayout::Python3_11 => self.walk(thread_state, layout::Python3_11),
-            KnownLayout::Python3_12 => self.walk(thread_state, layout::Python3_12),
-            KnownLayout::Python3_13 => self.walk(thread_state, layout::Python3_13),
-            KnownLayout::Python3_14 => self.walk(thread_state, layout::Python3_14),
-            KnownLayout::Other => self.walk(thread_state, &python.layout),
+        let stack = match known {
+            Some(stack) => stack,
+            None => {
+                self.thread_state = thread_state as usize;
+                let stack = with_layout!(python, layout => self.walk(thread_state, layout));
+                self.last = self.innermost_entry().map_or(Last::NONE, |entry| Last {
+                    thread_state: self.thread_state,
+                    frame: entry.frame,
+                    code: entry.code,
+                    path: entry.path,
+                });
+                stack
+            }
         };
         if self.paths.has_new {
             self.check(python, thread_state, stack, check);
         }
         stack
+    }
+
+    #[inline(always)]
+    fn innermost_entry(&self) -> Option<&Entry> {
+        self.entries.get(self.depth.wrapping_sub(1))
     }
 
     /// What was remembered is forgotten.
@@ -119,6 +218,7 @@ impl StackCache {
     fn begin_epoch(&mut self, epoch: u64) {
         self.epoch = epoch;
         self.python = python();
+        self.last = Last::NONE;
         self.entries.clear();
         self.depth = 0;
         self.paths.clear();
@@ -142,25 +242,6 @@ impl StackCache {
             self.depth = 0;
             return StackId::EMPTY;
         };
-        match self.last_of(innermost) {
-            Some(stack) => stack,
-            None => self.update(innermost),
-        }
-    }
-
-    /// If the innermost frame has not been left since, it is that of the last entry, and only its position may be
-    /// another. `None` if not.
-    #[inline(always)]
-    fn last_of<L: LayoutSource>(&self, innermost: Frame<L>) -> Option<StackId> {
-        let last = self.entries.get(self.depth.wrapping_sub(1))?;
-        if innermost.address() != last.frame || !innermost.is_marked_running(self.running_mark) {
-            return None;
-        }
-        Some(StackId { path: last.path, instruction: innermost.index() })
-    }
-
-    #[inline(never)]
-    fn update<L: LayoutSource>(&mut self, innermost: Frame<L>) -> StackId {
         match self.update_innermost(innermost) {
             Some(stack) => stack,
             None => self.update_all(innermost),
