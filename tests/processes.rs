@@ -11,7 +11,7 @@ use std::path::Path;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde_json::Value;
-use support::{Folder, Peak, for_each_python, for_each_version, list, python, run, testdata};
+use support::{Folder, Peak, Place, for_each_python, for_each_version, list, python, run, testdata};
 
 const MIB: u64 = 1 << 20;
 
@@ -277,6 +277,35 @@ ctypes.CDLL(None).syscall(60, 0)
         let ended = folder.record_code(&python.path, &code);
         assert_eq!(ended.code(), 9, "{}: {ended:#?}", python.name);
         assert_eq!(held_mib(&folder.peak(), "<string>"), 90, "{}", python.name);
+    });
+}
+
+/// Three Pythons that hold memory at the same time, and then one that holds more than each of them, but less than all.
+#[test]
+fn the_peak_of_a_shell_script_is_the_greatest_sum_at_one_instant() {
+    let program = "import os, sys, time
+def hold(size):
+    held = bytearray(size)
+    os.write(1, b'%d\\n' % sys.getsizeof(held))
+    open(f'held-{size}', 'w').close()
+    while len([name for name in os.listdir('.') if name.startswith('held-')]) < int(sys.argv[2]):
+        time.sleep(0.01)
+    os._exit(0)
+hold(int(sys.argv[1]))
+";
+    let script = "for size in 10000000 15000000 20000000; do \"$0\" -c \"$1\" $size 3 & done; wait
+\"$0\" -c \"$1\" 30000000 4";
+    for_each_python(|python| {
+        let folder = Folder::new();
+        let python_path = python.path.to_str().expect("UTF-8");
+        let ended = run(&mut folder.record_command(Path::new("sh"), &["-c", script, python_path, program])).success();
+        let mut expected: Vec<u64> = ended.stdout.lines().take(3).map(|line| line.parse().expect("a number")).collect();
+        expected.sort_unstable();
+        let of_hold =
+            |(_, frames): &(u64, Vec<Place>)| frames.last() == Some(&("hold".to_owned(), "<string>".to_owned(), 3));
+        let mut held: Vec<u64> = folder.peak().stacks().into_iter().filter(of_hold).map(|(bytes, _)| bytes).collect();
+        held.sort_unstable();
+        assert_eq!(held, expected, "{}", python.name);
     });
 }
 
