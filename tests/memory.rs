@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
-use support::{Folder, Peak, Python, for_each_python, list, number, run, testdata, text};
+use support::{Folder, Peak, Place, Python, for_each_python, line_of, list, number, run, testdata, text};
 
 #[test]
 fn the_malloc_family() {
@@ -188,6 +188,26 @@ fn assert_rows(recorded: &Recorded, python: &Python) {
     });
     let different: Vec<String> = different.collect();
     assert!(different.is_empty(), "bytes and blocks on {}: {different:#?}", python.name);
+    assert_stacks(recorded, python);
+}
+
+/// Whatever a row holds was asked for by one of its own lines, called from the program as all rows are.
+fn assert_stacks(recorded: &Recorded, python: &Python) {
+    let called_from = |file: &str, function: &str, line: &str| -> Place {
+        (function.to_owned(), file.to_owned(), line_of(&format!("memory/{file}"), line))
+    };
+    let stacks = recorded.peak.stacks();
+    for row in list(&recorded.expected, "rows") {
+        let name = row[0].as_str().expect("the name of a row");
+        let [first, last] = [0, 1].map(|end| row[4][end].as_u64().expect("a line"));
+        let of_row = stacks.iter().filter(|(_, frames)| frames.last().is_some_and(|frame| frame.0 == name));
+        for (_, frames) in of_row {
+            let [module, run, own] = &frames[..] else { panic!("{name} on {}: {frames:?}", python.name) };
+            assert_eq!(*module, called_from(&own.1, "<module>", "run("), "{name} on {}", python.name);
+            assert_eq!(*run, called_from("rows.py", "run", "        row()"), "{name} on {}", python.name);
+            assert!((first..=last).contains(&own.2), "{name} on {}: line {}", python.name, own.2);
+        }
+    }
 }
 
 fn compile(compiler: &str, arguments: &[&OsStr]) {

@@ -5,6 +5,7 @@ just that. With pages=N they hold that many whole pages and less than another, w
 for them. Addresses are kept in an array that is there from the start, so that no row keeps an object of its own.
 """
 import ctypes
+import inspect
 import json
 import sys
 
@@ -37,6 +38,12 @@ def holds(live_bytes=None, live_blocks=None, pages=None):
     return register
 
 
+def lines_of(row):
+    """The first and the last line of a function."""
+    lines, first = inspect.getsourcelines(row)
+    return [first, first + len(lines) - 1]
+
+
 def fill_free_lists():
     """Python keeps dead numbers and tuples to use them again, and the line that made one would go on holding it."""
     numbers = [(1 << 40) + n for n in range(200)]
@@ -55,6 +62,6 @@ def run(more=dict, ballast=500_000_000):
     rows = [row for row in table if len(sys.argv) == 1 or row[0].__name__ in sys.argv]
     for row, *_ in rows:
         row()
-    expected = [[row.__name__, *held] for row, *held in rows]
+    expected = [[row.__name__, *held, lines_of(row)] for row, *held in rows]
     print(json.dumps({"rows": expected, **more()}))
     keep(malloc(ballast))
