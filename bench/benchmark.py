@@ -54,6 +54,8 @@ def benchmark(options, folder):
             continue
         results["programs"].append(measure(program, chosen, options, folder))
         options.output.write_text(json.dumps(results, indent=1) + "\n")
+    if not results["programs"]:
+        raise SystemExit(f"bench: no program has a name like {options.programs}")
     return results
 
 

@@ -77,6 +77,8 @@ def run_all(options, folder):
                 values[name].append(mean(run(benchmark, interpreter, folder, fixed).get_values()))
         results["benchmarks"].append({"name": benchmark.name, "loops": loops, "seconds": values})
         options.output.write_text(json.dumps(results, indent=1) + "\n")
+    if not results["benchmarks"]:
+        raise SystemExit(f"bench: no benchmark has a name like {options.programs}")
     return results
 
 
