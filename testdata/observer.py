@@ -20,8 +20,8 @@ class Held:
 
 
 def environment():
-    """Fil adds LD_PRELOAD, a setting of mimalloc's, and three variables with its name, and nothing else."""
-    mine = ("FIL_TRACE", "FIL_SPOOL_DIRECTORY", "FIL_LAUNCHER_PID", "LD_PRELOAD", "MIMALLOC_ARENA_EAGER_COMMIT")
+    """Fil adds LD_PRELOAD and a setting of mimalloc's, and nothing else."""
+    mine = ("LD_PRELOAD", "MIMALLOC_ARENA_EAGER_COMMIT")
     return sorted((name, value) for name, value in os.environ.items() if name not in mine)
 
 

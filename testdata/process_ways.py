@@ -107,7 +107,7 @@ def in_executor(mebibytes, method):
 
 def small_environment():
     """What a careful program gives its children, and what makes fil find them."""
-    needed = ("LD_PRELOAD", "FIL_", "LD_LIBRARY_PATH")
+    needed = ("LD_PRELOAD", "LD_LIBRARY_PATH")
     kept = {name: value for name, value in os.environ.items() if name.startswith(needed)}
     return dict(kept, MY_OWN="1")
 

@@ -205,7 +205,7 @@ import os
 for _ in range(200):
     if os.fork() == 0: os._exit(0)
     os.wait()
-spools = lambda: [name for name in os.listdir(os.environ['FIL_SPOOL_DIRECTORY']) if name.endswith('.spool')]
+spools = lambda: [name for name in os.listdir(open(os.path.join(os.path.dirname(os.environ['LD_PRELOAD'].split(':')[0]), 'recording')).read().split(chr(0))[1]) if name.endswith('.spool')]
 while len(spools()) > 1: os.sched_yield()
 print(spools()[0].startswith(f'{os.getpid()}-'))
 ";
@@ -261,7 +261,7 @@ def work():
     while ') Z' not in open(f'/proc/{os.getpid()}/task/{os.getpid()}/stat').read(): os.sched_yield()
     if os.fork() == 0: os._exit(0)
     os.wait()
-    spools = lambda: [name for name in os.listdir(os.environ['FIL_SPOOL_DIRECTORY']) if name.endswith('.spool')]
+    spools = lambda: [name for name in os.listdir(open(os.path.join(os.path.dirname(os.environ['LD_PRELOAD'].split(':')[0]), 'recording')).read().split(chr(0))[1]) if name.endswith('.spool')]
     while len(spools()) > 1: os.sched_yield()
     global block
     block = hold(90)

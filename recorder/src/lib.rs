@@ -22,6 +22,7 @@
 mod background;
 mod cancellation;
 mod clock;
+mod configuration;
 mod definitions;
 mod doorbell;
 mod errno;
@@ -31,6 +32,7 @@ mod hooks;
 mod intern_table;
 mod jump_buffer;
 mod kept_file;
+mod library;
 mod lock;
 mod operator_new;
 mod process;

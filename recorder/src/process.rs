@@ -8,15 +8,16 @@ use format::spool::{SLOT_CAPACITY, SpoolHeader};
 use format::{ChunkHeader, ChunkKind, Definition, NoticeKind, ProcessKey, ThreadNumber, encode_definition};
 
 use crate::clock::now_ns;
+use crate::configuration::Configuration;
 use crate::definitions::DefinitionLog;
-use crate::session::{Configuration, Session};
+use crate::session::Session;
 use crate::trace_file::TraceFile;
 use crate::{background, guard, hooks, operator_new, process_status, python, threads};
 
 /// Starts recording if this process is to be recorded: if it runs Python, or is the command itself.
 /// A failure leaves the job as it would be without fil. Says whether recording has started.
 pub(crate) fn start(arguments: &[&CStr]) -> bool {
-    let Some(configuration) = Configuration::from_environment() else { return false };
+    let Some(configuration) = Configuration::beside_the_library() else { return false };
     let python_version = python::version_text();
     if python_version.is_none() && !configuration.is_command_itself() {
         return false;

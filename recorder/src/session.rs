@@ -7,9 +7,9 @@
 //!       '------------- free slot -----------'
 //! ```
 
-use std::ffi::{CString, OsString};
+use std::ffi::CString;
 use std::io;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use format::spool::{SPOOL_EXTENSION, SpoolHeader};
 use format::{ChunkHeader, ChunkKind, ProcessKey, ThreadNumber};
 
 use crate::background;
+use crate::configuration::Configuration;
 use crate::doorbell::Doorbell;
 use crate::guard;
 use crate::lock::Lock;
@@ -72,7 +73,7 @@ impl Session {
     /// Creates the spool, and makes this the session of the process.
     pub(crate) fn start(configuration: Configuration, header: SpoolHeader, trace: TraceFile) -> io::Result<()> {
         let process = header.process;
-        let mut path = configuration.spool_directory.clone();
+        let mut path = configuration.spool_directory().to_owned();
         path.push(format!("/{}-{}.{SPOOL_EXTENSION}", process.pid, process.start_ns));
         let path = CString::new(path.into_vec())?;
         let spool = Spool::create(path, &header)?;
@@ -169,34 +170,6 @@ impl Session {
             last_ns: ns,
             ..ChunkHeader::new(kind, self.process, thread, chunk_number)
         }
-    }
-}
-
-#[derive(Clone)]
-/// What `fil record` tells its recorder through the environment.
-pub(crate) struct Configuration {
-    trace_path: CString,
-    spool_directory: OsString,
-    launcher_pid: u32,
-}
-
-impl Configuration {
-    /// `None`: this process is not to be recorded.
-    pub(crate) fn from_environment() -> Option<Configuration> {
-        let trace_path = std::env::var_os("FIL_TRACE")?;
-        let spool_directory = std::env::var_os("FIL_SPOOL_DIRECTORY")?;
-        let launcher_pid = std::env::var("FIL_LAUNCHER_PID").ok()?.parse().ok()?;
-        Some(Configuration { trace_path: CString::new(trace_path.as_bytes()).ok()?, spool_directory, launcher_pid })
-    }
-
-    /// Opens the trace that `fil record` created.
-    pub(crate) fn open_trace(&self) -> io::Result<TraceFile> {
-        TraceFile::open(self.trace_path.clone())
-    }
-
-    /// Whether this process is the command itself rather than something that it started.
-    pub(crate) fn is_command_itself(&self) -> bool {
-        std::os::unix::process::parent_id() == self.launcher_pid
     }
 }
 

@@ -1,8 +1,7 @@
 //! Runs the job as a direct child, with the recorder preloaded, and waits for its end.
 //!
 //! The job shares fil's terminal, process group and descriptors, so it behaves as if fil were not
-//! there. Its environment differs in LD_PRELOAD and in the recorder's whole configuration: the
-//! variables `FIL_TRACE`, `FIL_SPOOL_DIRECTORY` and `FIL_LAUNCHER_PID`, and in a setting of an allocator's.
+//! there. Its environment differs in LD_PRELOAD and in a setting of an allocator's.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -32,13 +31,6 @@ const MEANWHILE_INTERVAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 
 /// overcommitted, and fil can tell how much that is. Measured: no difference in time.
 const COMMIT_WHEN_USED: (&str, &str) = ("MIMALLOC_ARENA_EAGER_COMMIT", "0");
 
-/// What the recorder in the job needs to know, all absolute.
-pub(crate) struct JobSurroundings<'a> {
-    pub(crate) library: &'a Path,
-    pub(crate) trace: &'a Path,
-    pub(crate) spools: &'a Path,
-}
-
 /// A job that runs.
 pub(crate) struct RunningJob {
     child: Child,
@@ -52,11 +44,11 @@ pub(crate) struct EndedJob {
     pub(crate) end_ns: u64,
 }
 
-/// Starts the job.
-pub(crate) fn start(job: &JobCommand, surroundings: &JobSurroundings<'_>) -> Result<RunningJob, CliError> {
+/// Starts the job with this recorder library.
+pub(crate) fn start(job: &JobCommand, library: &Path) -> Result<RunningJob, CliError> {
     // Before the job starts, so that no signal finds fil unprepared.
     let signals = RelayedSignals::catch().map_err(CliError::Preparation)?;
-    let child = spawn(job, surroundings).map_err(|error| cannot_run(job, &error))?;
+    let child = spawn(job, library).map_err(|error| cannot_run(job, &error))?;
     // Where fil may have no more threads, the job gets only the signals that reach it by itself.
     let relay = signals.relay_to(Pid::from_child(&child)).ok();
     Ok(RunningJob { child, relay })
@@ -83,17 +75,17 @@ impl RunningJob {
     }
 }
 
-fn spawn(job: &JobCommand, surroundings: &JobSurroundings<'_>) -> io::Result<Child> {
+fn spawn(job: &JobCommand, library: &Path) -> io::Result<Child> {
     let mut command = Command::new(&job.program);
     command.arg0(&job.name).args(&job.arguments);
-    surround(&mut command, surroundings).spawn().or_else(|error| {
+    surround(&mut command, library).spawn().or_else(|error| {
         if error.raw_os_error() != Some(Errno::NOEXEC.raw_os_error()) {
             return Err(error);
         }
         // A script that does not say by which program it is to be run: as execvp(3) does.
         let mut shell = Command::new("/bin/sh");
         shell.arg(&job.program).args(&job.arguments);
-        surround(&mut shell, surroundings).spawn()
+        surround(&mut shell, library).spawn()
     })
 }
 
@@ -106,13 +98,8 @@ fn cannot_run(job: &JobCommand, error: &io::Error) -> CliError {
     CliError::CommandNotExecutable { command: job.name.clone(), reason }
 }
 
-fn surround<'a>(command: &'a mut Command, surroundings: &JobSurroundings<'_>) -> &'a mut Command {
-    let preload = preload_list(surroundings.library, env::var_os("LD_PRELOAD").as_deref());
-    command
-        .env("LD_PRELOAD", preload)
-        .env("FIL_TRACE", surroundings.trace)
-        .env("FIL_SPOOL_DIRECTORY", surroundings.spools)
-        .env("FIL_LAUNCHER_PID", std::process::id().to_string());
+fn surround<'a>(command: &'a mut Command, library: &Path) -> &'a mut Command {
+    command.env("LD_PRELOAD", preload_list(library, env::var_os("LD_PRELOAD").as_deref()));
     let (setting, value) = COMMIT_WHEN_USED;
     if env::var_os(setting).is_none() {
         command.env(setting, value);

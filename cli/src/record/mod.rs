@@ -27,7 +27,6 @@ use crate::error::CliError;
 
 use finish::Finished;
 use job_command::JobCommand;
-use launch::JobSurroundings;
 use output_place::{FolderLock, OutputPlace};
 use recorder_library::RecorderLibrary;
 use source_follower::SourceFollower;
@@ -69,8 +68,8 @@ pub(crate) fn record_job(arguments: &RecordArguments) -> Result<Recording, CliEr
     let begun = start.header(&arguments.command, &spools).and_then(|header| begin(&place, &header));
     let (mut trace, sources) = begun.inspect_err(|_| spools.remove())?;
     drop(lock);
-    let surroundings = JobSurroundings { library: library.path(), trace: &place.trace, spools: spools.path() };
-    let running = launch::start(&job, &surroundings).inspect_err(|_| {
+    let configured = library.configure(&place.trace, spools.path()).map_err(CliError::Preparation);
+    let running = configured.and_then(|()| launch::start(&job, library.path())).inspect_err(|_| {
         spools.remove();
         place.undo();
     })?;

@@ -18,6 +18,9 @@ const LIBRARY: &[u8] = include_bytes!(env!("FIL_RECORDER_LIBRARY"));
 /// By this name a fil inside the job knows another fil's library in LD_PRELOAD.
 pub(crate) const LIBRARY_NAME: &str = "libfil_recorder.so";
 
+/// What the recorder reads in the folder of its library: see `recorder/src/configuration.rs`.
+const CONFIGURATION_NAME: &str = "recording";
+
 /// The library in a folder of its own, which goes when this value does.
 pub(crate) struct RecorderLibrary {
     folder: TempDir,
@@ -41,6 +44,16 @@ impl RecorderLibrary {
         &self.path
     }
 
+    /// Tells the recorder where to record, and that this process is `fil record`.
+    pub(crate) fn configure(&self, trace: &Path, spools: &Path) -> io::Result<()> {
+        let launcher = std::process::id().to_string();
+        let fields = [trace.as_os_str().as_bytes(), spools.as_os_str().as_bytes(), launcher.as_bytes()];
+        let file: Vec<u8> = fields.iter().flat_map(|field| field.iter().copied().chain([0])).collect();
+        let path = self.folder.path().join(CONFIGURATION_NAME);
+        fs::write(&path, file)?;
+        fs::set_permissions(&path, Permissions::from_mode(0o644))
+    }
+
     /// Leaves the library there for processes that still run: the programs that they start find it
     /// in their LD_PRELOAD.
     pub(crate) fn keep(self) {
@@ -52,6 +65,7 @@ impl RecorderLibrary {
 pub(crate) fn remove(path: &Path) {
     if path.file_name() == Some(LIBRARY_NAME.as_ref()) {
         let _ = fs::remove_file(path);
+        let _ = fs::remove_file(path.with_file_name(CONFIGURATION_NAME));
         let _ = path.parent().map(fs::remove_dir);
     }
 }
@@ -117,6 +131,7 @@ mod tests {
 
         let left_behind = write_to(parent.path()).expect("written");
         let path = left_behind.path().to_owned();
+        left_behind.configure(Path::new("/trace.fil"), Path::new("/spools")).expect("written");
         left_behind.keep();
         remove(&path);
         assert_eq!(fs::read_dir(parent.path()).expect("folder").count(), 0);
