@@ -47,7 +47,8 @@ def benchmark(options, folder):
     source = Path(__file__).parent / "programs" / "native_threads.c"
     subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-pthread", "-o", native_library, source], check=True)
     words, names = options.programs.split(), [name for name in options.profilers.split(",") if name]
-    results = {"schema": "fil.benchmark/1", "machine": machine(options.fil, options.environment, PACKAGES), "rounds": options.rounds, "programs": []}
+    described = machine(options.fil, options.environment, PACKAGES)
+    results = {"schema": "fil.benchmark/1", "machine": described, "rounds": options.rounds, "programs": []}
     chosen = [one for one in profilers(options.fil, options.environment) if not names or one.name in ("python", *names)]
     for program in programs(native_library):
         if words and not any(word in program.name for word in words):
