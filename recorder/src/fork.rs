@@ -18,7 +18,7 @@ use crate::guard::{self, Guard};
 use crate::process::Start;
 use crate::session::Session;
 use crate::thread_words::thread_words;
-use crate::{background, process, threads};
+use crate::{background, process, python, threads};
 
 thread_local! {
     // No destructor and plain data: this is a bare word of the forking thread's.
@@ -72,6 +72,7 @@ extern "C" fn after_in_child() {
     if let (true, Some(parent)) = (forking.held, Session::current()) {
         let_go(parent);
         threads::restart_in_child();
+        python::restart_in_child();
         DefinitionLog::lock().restart();
         parent.spool.abandon();
         let start = if guard::is_on() { process::start_after_fork(parent) } else { Start::NotWanted };

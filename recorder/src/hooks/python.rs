@@ -14,7 +14,7 @@ use format::Domain;
 
 use super::python_domains::stay_in_front;
 use crate::guard::Guard;
-use crate::record;
+use crate::{python, record};
 
 /// As in `Include/cpython/pymem.h`.
 #[repr(C)]
@@ -32,13 +32,19 @@ impl PyMemAllocatorEx {
     /// hooks and call them when others stand in their place.
     pub(super) fn hooked<const RAW: bool>(self) -> PyMemAllocatorEx {
         let context = Box::into_raw(Box::new(self)).cast();
-        PyMemAllocatorEx { context, malloc: malloc::<RAW>, calloc: calloc::<RAW>, realloc: realloc::<RAW>, free }
+        PyMemAllocatorEx {
+            context,
+            malloc: malloc::<RAW>,
+            calloc: calloc::<RAW>,
+            realloc: realloc::<RAW>,
+            free: free::<RAW>,
+        }
     }
 
     /// Whether these are the hooks.
     pub(super) fn is_hooked(&self) -> bool {
-        // Their common one. (The others may have been folded into one, where they are alike.)
-        self.free as usize == free as *const () as usize
+        let hooks = [free::<true> as *const () as usize, free::<false> as *const () as usize];
+        hooks.contains(&(self.free as usize))
     }
 }
 
@@ -106,7 +112,10 @@ unsafe extern "C" fn realloc<const RAW: bool>(context: *mut c_void, block: *mut 
     new
 }
 
-unsafe extern "C" fn free(context: *mut c_void, block: *mut c_void) {
+unsafe extern "C" fn free<const RAW: bool>(context: *mut c_void, block: *mut c_void) {
+    if RAW {
+        python::before_raw_free();
+    }
     // SAFETY: see above.
     let original = unsafe { original(context) };
     let guard = Guard::enter_python();

@@ -4,12 +4,11 @@
 //! holds the GIL or not: what they point to is kept alive by the frames themselves.
 #![allow(unsafe_code)]
 
-use std::ffi::{c_int, c_void};
+use std::ffi::c_void;
 
 use super::layout::{Layout, LayoutSource, Position, Running, Waiting};
 use super::marker::RunningMark;
 use super::position::{FramePosition, instruction_index};
-use crate::real;
 
 /// `_PyInterpreterFrame.owner` of a function's frame.
 const OWNED_BY_THREAD: u8 = 0;
@@ -22,76 +21,6 @@ const TAG_BITS: usize = 3;
 
 /// `PyFrameObject.f_executing` of a frame that runs.
 const FLAG_RUNNING: u8 = 1;
-
-type GetThreadState = unsafe extern "C" fn() -> *mut c_void;
-type IsFinalizing = unsafe extern "C" fn() -> c_int;
-
-/// How to get the thread state of the calling thread.
-pub(super) struct ThreadStates {
-    /// The one that Python is running with, null while nobody does.
-    attached: GetThreadState,
-    /// Whether that is always this thread's, as from 3.12 on. Before, it is that of whatever thread holds the GIL.
-    attached_is_own: bool,
-    /// The one that the thread had first.
-    of_this_thread: GetThreadState,
-    /// Whether Python comes to its end. Then the thread states of other threads are freed, while these go on in C, and
-    /// `of_this_thread` knows nothing of that.
-    is_finalizing: IsFinalizing,
-}
-
-impl ThreadStates {
-    pub(super) fn find(version: (u32, u32)) -> Option<ThreadStates> {
-        Some(ThreadStates {
-            attached: get_unchecked()?,
-            attached_is_own: version >= (3, 12),
-            // SAFETY: the function has this signature in every CPython 3.
-            of_this_thread: unsafe { real::function(c"PyGILState_GetThisThreadState") }?,
-            is_finalizing: is_finalizing()?,
-        })
-    }
-
-    /// The thread state that Python is running with, if it can only be this thread's. Null while nobody runs.
-    #[inline(always)]
-    pub(super) fn certainly_of_this_thread(&self, holds_gil: bool) -> Option<*const u8> {
-        // SAFETY: reads what is specific to the thread, or a variable; allowed at any time, without the GIL.
-        (holds_gil || self.attached_is_own).then(|| unsafe { (self.attached)() }.cast_const().cast())
-    }
-
-    /// The thread state, null if this thread is not one of Python's (or Python does not run). `last` is what this was
-    /// the last time for this thread; before 3.12 it tells only if the thread holds the GIL.
-    #[inline(always)]
-    pub(super) fn of_this_thread(&self, last: usize, holds_gil: bool) -> *const u8 {
-        // SAFETY: reads what is specific to the thread, or a variable; allowed at any time, without the GIL.
-        let attached = unsafe { (self.attached)() };
-        if attached as usize == last && last != 0 && (holds_gil || self.attached_is_own) {
-            return attached.cast();
-        }
-        self.find_of_this_thread(attached)
-    }
-
-    #[inline(never)]
-    fn find_of_this_thread(&self, attached: *mut c_void) -> *const u8 {
-        if self.attached_is_own && !attached.is_null() {
-            return attached.cast();
-        }
-        // SAFETY: reads what is specific to the thread; allowed at any time, without the GIL.
-        let state = unsafe { (self.of_this_thread)() };
-        // SAFETY: reads a variable; allowed at any time, without the GIL.
-        if state != attached && unsafe { (self.is_finalizing)() } != 0 { std::ptr::null() } else { state.cast() }
-    }
-}
-
-/// It got its public name in 3.13.
-fn is_finalizing() -> Option<IsFinalizing> {
-    // SAFETY: the function has this signature under both names.
-    unsafe { real::function(c"Py_IsFinalizing").or_else(|| real::function(c"_Py_IsFinalizing")) }
-}
-
-/// The thread state that Python is running with, without any check. It got its public name in 3.13.
-pub(super) fn get_unchecked() -> Option<GetThreadState> {
-    // SAFETY: the function has this signature under both names.
-    unsafe { real::function(c"PyThreadState_GetUnchecked").or_else(|| real::function(c"_PyThreadState_UncheckedGet")) }
-}
 
 /// A frame that is on the calling thread's chain right now. The type cannot outlive the hook: it is
 /// made from the chain and never stored; what is stored is its address, as a number.

@@ -1,7 +1,7 @@
 //! Python as the recorder sees it: which version runs, where its structures keep what is needed,
 //! and the call stack of the calling thread, read without any help of the interpreter's.
 //!
-//! `layout.rs` and `debug_offsets.rs` know the versions, `frames.rs` and `code_object.rs` read,
+//! `layout.rs` and `debug_offsets.rs` know the versions, `thread_states.rs`, `frames.rs` and `code_object.rs` read,
 //! `stack_cache.rs` turns frames into stack ids with the help of `marker.rs` and `path_memo.rs`, `interning.rs` gives
 //! these ids, `thread_name.rs` finds the name of a thread that is
 //! being started, and `self_check.rs` compares with what `public_api.rs` says and turns stacks off
@@ -22,6 +22,7 @@ mod self_check;
 mod stack_cache;
 mod text;
 mod thread_name;
+mod thread_states;
 mod version;
 mod whole_walk;
 
@@ -32,13 +33,14 @@ use format::{Definition, NoticeKind};
 
 use crate::definitions::DefinitionLog;
 use crate::real;
-use frames::ThreadStates;
 use layout::{KnownLayout, Layout};
+use thread_states::ThreadStates;
 
 pub(crate) use interning::next_ids;
 pub(crate) use self_check::Check;
 pub(crate) use stack_cache::StackCache;
 pub(crate) use thread_name::name_of_started_thread;
+pub(crate) use thread_states::restart_in_child;
 pub(crate) use version::version_text;
 
 /// What is needed to walk stacks.
@@ -97,6 +99,14 @@ fn find(version: &str, is_allocator_ours: fn() -> bool) -> Result<Python, String
 /// The Python to walk, while stacks are recorded; it may be another answer in each [`interning::epoch`].
 fn python() -> Option<&'static Python> {
     if STACKS_ON.load(Ordering::Relaxed) { PYTHON.get() } else { None }
+}
+
+/// To be called before Python's RAW domain frees a block.
+#[inline(always)]
+pub(crate) fn before_raw_free() {
+    if let Some(python) = python() {
+        python.thread_states.before_raw_free();
+    }
 }
 
 /// Stacks are empty from here on; the trace says why.

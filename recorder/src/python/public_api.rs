@@ -4,9 +4,10 @@
 use std::ffi::{c_char, c_int, c_long, c_void};
 
 use super::collection::Collection;
-use super::frames::{Frame, FramesWithoutObject, get_unchecked};
+use super::frames::{Frame, FramesWithoutObject};
 use super::layout::LayoutSource;
 use super::position::NOT_BEGUN;
+use super::thread_states::get_unchecked;
 use crate::real;
 
 /// The public functions that know frames. They make objects, so they allocate.

@@ -183,10 +183,10 @@ impl StackCache {
             self.begin_epoch(epoch);
         }
         let Some(python) = self.python else { return StackId::EMPTY };
-        let thread_state = python.thread_states.of_this_thread(self.thread_state, check == Check::Always);
-        if thread_state.is_null() {
+        let Some(own) = python.thread_states.of_this_thread(self.thread_state, check == Check::Always) else {
             return StackId::EMPTY;
-        }
+        };
+        let thread_state = own.address();
         let stack = match known {
             Some(stack) => stack,
             None => {

@@ -10,9 +10,10 @@ use std::ffi::{c_char, c_void};
 use std::sync::OnceLock;
 
 use super::collection::Collection;
-use super::frames::{Frame, get_unchecked};
+use super::frames::Frame;
 use super::layout::Layout;
 use super::text::text;
+use super::thread_states::get_unchecked;
 use super::{Python, python};
 use crate::errno::ErrnoKept;
 use crate::real;
@@ -58,14 +59,14 @@ impl Api {
 /// To be called by the hook of pthread_create. `None` if it is no `threading.Thread` that starts.
 pub(crate) fn name_of_started_thread() -> Option<String> {
     let python = python()?;
-    let thread_state = python.thread_states.of_this_thread(0, false);
+    let own = python.thread_states.of_this_thread(0, false)?;
     let api = API.get_or_init(Api::find).as_ref()?;
     // The thread state that runs is this thread's: it holds the GIL and may call what follows.
     // SAFETY: reads a global of Python's; allowed at any time.
-    if thread_state.is_null() || unsafe { (api.current_thread_state)() }.cast_const().cast() != thread_state {
+    if unsafe { (api.current_thread_state)() }.cast_const().cast() != own.address() {
         return None;
     }
-    let thread = started_thread(python, thread_state)?;
+    let thread = started_thread(python, own.address())?;
     let _errno = ErrnoKept::new();
     // SAFETY: the frame keeps the object alive, this thread holds the GIL, and it is inside a hook
     // of pthread_create, where Python is between two of its own steps.
