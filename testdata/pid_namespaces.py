@@ -7,15 +7,27 @@ import subprocess
 import sys
 
 
+FLAGS = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+
+
+def block(size):
+    return mmap.mmap(-1, size, FLAGS)
+
+
 def hold(mebibytes):
-    return mmap.mmap(-1, mebibytes << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    # What Python keeps of a call, to use it in the next, belongs to no block.
+    mmap.mmap(-1, 1, FLAGS).close()
+    held = block(mebibytes << 20)
+    # The peak is here, when what the call needed is gone.
+    bytes(1_000_000)
+    return held
 
 
 def in_namespace(mebibytes):
-    block = hold(mebibytes)
+    held = hold(mebibytes)
     if os.fork() == 0:
-        block.close()
-        block = hold(2 * mebibytes)
+        held.close()
+        held = hold(2 * mebibytes)
         print("ready", flush=True)
         sys.stdin.read()
         os._exit(0)

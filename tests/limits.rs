@@ -7,28 +7,72 @@ mod support;
 use std::process::Command;
 
 use rustix::process::geteuid;
-use support::{Folder, assert_the_same_as_without_fil, for_each_python, not_tested, python, pythons, run, testdata};
+use support::{
+    Ended, Folder, HOLD, Python, assert_the_same_as_without_fil, blocks, for_each_python, for_each_version, held,
+    not_tested, run, testdata,
+};
 
-/// A file over the limit is an error of fil's, told in a line; the job runs as it would.
+/// Runs `fil record` of some Python code as a shell does after `ulimit -f`.
+fn record_with_file_size_limit(folder: &Folder, python: &Python, kibibytes: u64, code: &str) -> Ended {
+    let mut limited = Command::new("sh");
+    // In blocks of 512 bytes.
+    limited.args(["-c", "ulimit -f $0; exec \"$@\"", &(2 * kibibytes).to_string()]);
+    let recording = folder.record_command(&python.path, &["-c", code]);
+    limited.arg(recording.get_program()).args(recording.get_args()).current_dir(folder.path());
+    run(&mut limited)
+}
+
+/// A trace over the limit ends the recording, which is told; the job runs as it would.
 #[test]
-fn a_limit_on_file_sizes_does_not_reach_the_job() {
-    // In blocks of 512 bytes. 512 KiB is less than the recorder library, 4 MiB less than the trace.
-    const TOO_LITTLE_FOR_FIL: u64 = 1024;
-    for limit in [TOO_LITTLE_FOR_FIL, 8192] {
+fn a_limit_on_file_sizes_below_the_trace_ends_the_recording_only() {
+    let code = "import random\nfor _ in range(6_000_000): bytes(random.randrange(400))\nprint('done')";
+    for_each_python(|python| {
         let folder = Folder::new();
-        let code = "import random\nheld = [random.random() for _ in range(3_000_000)]\nprint('done')";
-        let mut limited = Command::new("sh");
-        limited.args(["-c", "ulimit -f $0; exec \"$@\"", &limit.to_string()]);
-        let recording = folder.record_command(&python(), &["-c", code]);
-        limited.arg(recording.get_program()).args(recording.get_args()).current_dir(folder.path());
-        let ended = run(&mut limited);
-        if limit == TOO_LITTLE_FOR_FIL {
-            ended.assert_one_line_error(&["library", "File too large"]);
-            continue;
-        }
-        assert_eq!(ended.stdout, "done\n", "{ended:#?}");
-        assert!(ended.stderr.lines().all(|line| line.starts_with("fil: ")), "{ended:#?}");
-    }
+        let ended = record_with_file_size_limit(&folder, python, 4096, code);
+        assert_eq!(ended.code(), 2, "{}: {ended:#?}", python.name);
+        assert_eq!(ended.stdout, "done\n", "{}: {ended:#?}", python.name);
+        assert!(ended.stderr.lines().all(|line| line.starts_with("fil: ")), "{}: {ended:#?}", python.name);
+        assert!(ended.stderr.contains("the trace is not finished"), "{}: {ended:#?}", python.name);
+        let peak = folder.peak();
+        assert!(peak.number("event_count") > 1_000_000, "{}", python.name);
+        assert_eq!(peak.value()["complete"].as_bool(), Some(false), "{}", python.name);
+    });
+}
+
+/// With less than the recorder library takes nothing can be recorded, which is said before the job starts.
+#[test]
+fn a_limit_on_file_sizes_below_the_library_is_an_error_of_one_line() {
+    for_each_python(|python| {
+        let ended = record_with_file_size_limit(&Folder::new(), python, 512, "print('it runs')");
+        ended.assert_one_line_error(&["library", "File too large"]);
+    });
+}
+
+/// A limit that the job sets itself is in the recorder's way as well. The job must not die of that.
+#[test]
+fn a_job_that_limits_its_files_is_told_of_and_not_killed() {
+    let code = format!(
+        "{HOLD}
+import random, resource, signal
+# What Python sets for itself. Other programs die of a file that is too large.
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+held = [random.random() for _ in range(3_000_000)]
+block = hold(320)
+print('done')"
+    );
+    for_each_python(|python| {
+        let folder = Folder::new();
+        let ended = folder.record_code(&python.path, &code).success();
+        assert_eq!(ended.stdout, "done\n", "{}: {ended:#?}", python.name);
+        let peak = folder.peak();
+        assert!(ended.stderr.contains("recording stopped"), "{}: {ended:#?}", python.name);
+        let [warning] = &peak.warnings()[..] else { panic!("{:?} on {}", peak.warnings(), python.name) };
+        assert!(warning.contains("the trace cannot be written: file too large"), "{}: {warning}", python.name);
+        assert_eq!(peak.value()["complete"].as_bool(), Some(false), "{}", python.name);
+        // What was there already is.
+        assert!(peak.number("event_count") > 10_000, "{}", python.name);
+    });
 }
 
 /// And so under every limit that a shell can set.
@@ -36,7 +80,9 @@ fn a_limit_on_file_sizes_does_not_reach_the_job() {
 fn limits_are_the_jobs_own() {
     for limit in ["-n 64", "-n 12", "-v 4000000", "-s 512", "-s unlimited", "-c 0", "-c unlimited", "-l 64"] {
         let shell = format!("ulimit {limit} && exec \"$0\" \"$@\"");
-        assert_the_same_as_without_fil(&pythons()[0], &["sh", "-c", &shell], &testdata("observer.py"));
+        for_each_version(|python| {
+            assert_the_same_as_without_fil(python, &["sh", "-c", &shell], &testdata("observer.py"));
+        });
     }
 }
 
@@ -51,16 +97,16 @@ fn a_job_that_limits_itself_is_recorded() {
         ("stack of the next program", "resource.setrlimit(resource.RLIMIT_STACK, (65536, 65536))".to_owned()),
     ] {
         let code = format!(
-            "import mmap, resource
-def hold(): return mmap.mmap(-1, 320 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-{act}\nheld = [str(number) for number in range(500_000)]\nblock = hold()\nprint('done')"
+            "{HOLD}
+import resource
+{act}\nheld = [str(number) for number in range(500_000)]\nblock = hold(320)\nprint('done')"
         );
         for_each_python(|python| {
             let folder = Folder::new();
             let ended = folder.record_code(&python.path, &code).success();
             assert_eq!(ended.stdout, "done\n", "{limit} on {}: {ended:#?}", python.name);
             let peak = folder.peak();
-            assert_eq!(peak.bytes_of("<string>", "hold") >> 20, 320, "{limit} on {}", python.name);
+            assert_eq!(held(&peak), blocks(python, [320]), "{limit} on {}", python.name);
             assert_eq!(peak.warnings(), Vec::<String>::new(), "{limit} on {}", python.name);
         });
     }
@@ -72,8 +118,9 @@ fn a_job_that_may_have_no_more_threads_is_recorded() {
     if !geteuid().is_root() {
         return not_tested("only root can become a user that has no other processes");
     }
-    let code = "
-import mmap, os, resource, threading
+    let code = format!(
+        "{HOLD}
+import resource, threading
 # A user of nobody else's: the kernel counts the processes of a user, not those of a job.
 os.setgroups([]), os.setgid(64222), os.setuid(64222)
 resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
@@ -82,16 +129,16 @@ except RuntimeError: print('no thread')
 # A fork stops fil's own thread. This one fails, and then the thread cannot be started any more.
 try: os.fork()
 except BlockingIOError: print('no fork')
-def hold(): return mmap.mmap(-1, 320 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 held = [str(number) for number in range(3_000_000)]
-block = hold()
-";
+block = hold(320)
+"
+    );
     for_each_python(|python| {
         let folder = Folder::new();
-        let ended = folder.record_code(&python.path, code).success();
+        let ended = folder.record_code(&python.path, &code).success();
         assert_eq!(ended.stdout, "no thread\nno fork\n", "{}: {ended:#?}", python.name);
         let peak = folder.peak();
-        assert_eq!(peak.bytes_of("<string>", "hold") >> 20, 320, "{}", python.name);
+        assert_eq!(held(&peak), blocks(python, [320]), "{}", python.name);
         assert!(peak.number("event_count") > 3_000_000, "{}", python.name);
         assert_eq!(peak.warnings(), Vec::<String>::new(), "{}", python.name);
     });

@@ -228,7 +228,7 @@ fn compile_native(folder: &Folder) {
     let options = ["-shared", "-pthread", "-o"].map(OsStr::new);
     let files = [library.as_os_str(), objects[0].as_os_str(), objects[1].as_os_str()];
     compile("g++", &[&options[..], &files].concat());
-    if support::has_fortran() {
+    if support::has_program("gfortran") {
         let library = folder.join("fortran.so");
         let options = ["-O1", "-fPIC", "-shared", "-J"].map(OsStr::new);
         let files = [folder.path().as_os_str(), OsStr::new("-o"), library.as_os_str()];

@@ -11,21 +11,10 @@ use std::path::Path;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde_json::Value;
-use support::{Folder, Peak, Place, for_each_python, for_each_version, list, python, run, testdata};
-
-const MIB: u64 = 1 << 20;
-
-/// What the programs here hold at the peak, in mappings of whole MiB. The objects that stand for the
-/// mappings count there too, with some bytes each.
-fn held_mib(peak: &Peak, file: &str) -> u64 {
-    peak.bytes_of(file, "hold") / MIB
-}
-
-/// Private anonymous mappings: their sizes count, on every Python.
-const HOLD: &str = "
-import mmap, os, sys
-def hold(mebibytes): return mmap.mmap(-1, mebibytes << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-";
+use support::{
+    Folder, HOLD, Peak, Place, blocks, for_each_python, for_each_version, held, held_by, line_of, list, python, run,
+    testdata,
+};
 
 /// The command lines of all processes, largest process first.
 fn commands(peak: &Peak) -> Vec<Vec<String>> {
@@ -41,8 +30,21 @@ fn every_way_to_start_a_process_is_recorded() {
         let ended = folder.record_testdata(&python.path, "process_ways.py");
         let ways: u64 = ended.stdout.trim().parse().expect("says how many");
         let peak = folder.peak();
-        let blocks: u64 = (0..ways).map(|index| 100 + index).sum();
-        assert_eq!(held_mib(&peak, "process_ways.py"), blocks + 500, "{}: {ended:#?}", python.name);
+        let held = held_by(&peak, "process_ways.py");
+        let bytes: Vec<u64> = held.iter().map(|(bytes, _)| *bytes).collect();
+        assert_eq!(bytes, blocks(python, (100..100 + ways).chain([500])), "{}: {ended:#?}", python.name);
+        let (of_children, of_parent) = held.split_at(ways as usize);
+        let place = |function: &str, line: &str| {
+            let file = "process_ways.py";
+            (function.to_owned(), file.to_owned(), line_of(file, line))
+        };
+        let hold = place("hold", "held = block(");
+        for (_, callers) in of_children {
+            let expected = place("hold_until_all_are_there", "held = hold(mebibytes)");
+            assert_eq!(callers[callers.len() - 2..], [expected, hold.clone()], "{}: {callers:?}", python.name);
+        }
+        let callers = [place("<module>", "    main()"), place("main", "ballast = hold(500)"), hold];
+        assert_eq!(of_parent[0].1, callers, "{}", python.name);
         assert_eq!(peak.warnings(), Vec::<String>::new(), "{}", python.name);
         assert_eq!(folder.names(), ["go", "ready", "trace.fil"]);
     });
@@ -127,11 +129,12 @@ if together:
 ";
     let code = format!("{HOLD}{code}");
     for_each_python(|python| {
-        for (when, expected) in [("together", 500), ("apart", 300)] {
+        for (when, expected) in [("together", &[200, 300][..]), ("apart", &[300])] {
             let folder = Folder::new();
             let mut command = folder.record_command(&python.path, &["-c", &code, when]);
             run(&mut command).success();
-            assert_eq!(held_mib(&folder.peak(), "<string>"), expected, "{when} on {}", python.name);
+            let expected = blocks(python, expected.iter().copied());
+            assert_eq!(held(&folder.peak()), expected, "{when} on {}", python.name);
         }
     });
 }
@@ -245,7 +248,7 @@ block = hold(50)
         fs::write(folder.join("gate"), "go").expect("it reads");
         poll(&mut [PollFd::new(&daemon, PollFlags::IN)], None).expect("waits for its end");
         let peak = folder.peak();
-        assert_eq!(held_mib(&peak, "<string>"), 700, "{}", python.name);
+        assert_eq!(held(&peak), blocks(python, [700]), "{}", python.name);
         assert_eq!(peak.warnings(), Vec::<String>::new(), "{}", python.name);
         assert_eq!(folder.names(), ["gate", "trace.fil"], "nothing is left beside the trace");
     });
@@ -276,24 +279,28 @@ ctypes.CDLL(None).syscall(60, 0)
         let folder = Folder::new();
         let ended = folder.record_code(&python.path, &code);
         assert_eq!(ended.code(), 9, "{}: {ended:#?}", python.name);
-        assert_eq!(held_mib(&folder.peak(), "<string>"), 90, "{}", python.name);
+        assert_eq!(held(&folder.peak()), blocks(python, [90]), "{}", python.name);
     });
 }
 
 /// Three Pythons that hold memory at the same time, and then one that holds more than each of them, but less than all.
 #[test]
 fn the_peak_of_a_shell_script_is_the_greatest_sum_at_one_instant() {
-    let program = "import os, sys, time
+    let program = "import itertools, os, sys
 def hold(size):
     held = bytearray(size)
     os.write(1, b'%d\\n' % sys.getsizeof(held))
-    open(f'held-{size}', 'w').close()
-    while len([name for name in os.listdir('.') if name.startswith('held-')]) < int(sys.argv[2]):
-        time.sleep(0.01)
+    wait_for(int(sys.argv[2]))
     os._exit(0)
+def wait_for(count):
+    gate = os.open('gate', os.O_RDWR)
+    for number in itertools.count(1):
+        try: os.open(f'number {number}', os.O_CREAT | os.O_EXCL)
+        except FileExistsError: continue
+        return os.write(gate, b'+' * (count - 1)) if number == count else os.read(gate, 1)
 hold(int(sys.argv[1]))
 ";
-    let script = "for size in 10000000 15000000 20000000; do \"$0\" -c \"$1\" $size 3 & done; wait
+    let script = "mkfifo gate; for size in 10000000 15000000 20000000; do \"$0\" -c \"$1\" $size 3 & done; wait
 \"$0\" -c \"$1\" 30000000 4";
     for_each_python(|python| {
         let folder = Folder::new();

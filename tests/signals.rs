@@ -10,7 +10,7 @@ use std::process::Command;
 
 use rustix::process::Signal;
 use support::{
-    FIL, Folder, Running, assert_the_same_as_without_fil, for_each_python, library, not_tested, python, run, testdata,
+    FIL, Folder, Running, assert_the_same_as_without_fil, for_each_python, library, not_tested, run, testdata,
 };
 
 /// Begins a job in Python that has handlers and waits for a signal, whenever that comes: Python's part of
@@ -68,26 +68,27 @@ raise SystemExit(5)
 /// A job that does not handle it dies of it, as without fil.
 #[test]
 fn ctrl_c_ends_a_job_that_does_not_handle_it() {
-    for (key, name, code) in [("interrupt", "SIGINT", 130), ("quit", "SIGQUIT", 131)] {
-        let folder = Folder::new();
-        let job = "
+    let job = "
 import resource, signal
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 print('ready', flush=True)
 while True: signal.pause()
 ";
-        let shown = press(&folder, key, &python(), job);
-        assert!(shown.contains(&format!("killed by {name}")), "{shown}");
-        assert!(shown.contains(&format!("exit code {code}")), "{shown}");
-        assert!(folder.peak().number("event_count") > 0);
-    }
+    for_each_python(|python| {
+        for (key, name, code) in [("interrupt", "SIGINT", 130), ("quit", "SIGQUIT", 131)] {
+            let folder = Folder::new();
+            let shown = press(&folder, key, &python.path, job);
+            assert!(shown.contains(&format!("killed by {name}")), "{}: {shown}", python.name);
+            assert!(shown.contains(&format!("exit code {code}")), "{}: {shown}", python.name);
+            assert!(folder.peak().number("event_count") > 0);
+        }
+    });
 }
 
 /// Ctrl-Z stops fil and its job, and `fg` lets both go on.
 #[test]
 fn a_job_can_be_stopped_and_continued() {
-    let folder = Folder::new();
     let code = format!(
         "{WAIT_FOR_SIGNAL}
 continued = False
@@ -100,10 +101,13 @@ while not continued: pass
 held = bytearray(60_000_000)
 "
     );
-    let shown = press(&folder, "stop", &python(), &code);
-    assert!(shown.contains("stopped by SIGTSTP"), "{shown}");
-    assert!(shown.contains("exit code 0"), "{shown}");
-    assert!(folder.peak().number("peak_bytes") >= 60_000_000);
+    for_each_python(|python| {
+        let folder = Folder::new();
+        let shown = press(&folder, "stop", &python.path, &code);
+        assert!(shown.contains("stopped by SIGTSTP"), "{}: {shown}", python.name);
+        assert!(shown.contains("exit code 0"), "{}: {shown}", python.name);
+        assert!(folder.peak().number("peak_bytes") >= 60_000_000);
+    });
 }
 
 /// A batch system tells the process it started, and not the group, to end; so do kill(1) and the stop
@@ -124,12 +128,14 @@ while True: pass
             not_tested(&format!("{signal:?} is ignored here"));
             continue;
         }
-        let folder = Folder::new();
-        let mut running = Running::start(&mut folder.record_command(&python(), &["-c", &code]));
-        assert_eq!(running.line(), "ready");
-        running.signal(signal);
-        let ended = running.end();
-        assert_eq!(ended.code(), 100 + signal.as_raw(), "{ended:#?}");
+        for_each_python(|python| {
+            let folder = Folder::new();
+            let mut running = Running::start(&mut folder.record_command(&python.path, &["-c", &code]));
+            assert_eq!(running.line(), "ready");
+            running.signal(signal);
+            let ended = running.end();
+            assert_eq!(ended.code(), 100 + signal.as_raw(), "{}: {ended:#?}", python.name);
+        });
     }
 }
 

@@ -6,6 +6,8 @@ supported_versions=(3.9 3.10 3.11 3.12 3.13 3.14 3.15)
 compared=(3.11-shared 3.13-shared)
 # Pythons that must be recorded without call stacks, and say so.
 unsupported=(unsupported-unknown unsupported-free-threaded unsupported-debug)
+# Programs that single tests need.
+programs=(gfortran gdb)
 
 scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 environments=${FIL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fil}/test-pythons

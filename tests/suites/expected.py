@@ -1,4 +1,4 @@
-"""Cases that differ under fil by their nature, each with its reason."""
+"""Cases that differ under fil by their nature, each with its reason. They pass without fil and fail with it."""
 
 _EXPECTED = {
     # (suite, end of the case's name): reason

@@ -37,13 +37,14 @@ pub(crate) fn not_tested(why: &str) {
     assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{why}, and CI must test it");
 }
 
-/// Whether Fortran can be compiled here. If not, that is said; if nobody looked, that is a failure.
-pub(crate) fn has_fortran() -> bool {
-    let found = environment("fortran").exists();
+/// Whether a program is here that scripts/test-environment/programs looks for. If not, that is said; if nobody looked,
+/// that is a failure.
+pub(crate) fn has_program(name: &str) -> bool {
+    let found = environment(name).exists();
     if !found {
-        let reason = std::fs::read_to_string(environment("fortran.missing"));
+        let reason = std::fs::read_to_string(environment(&format!("{name}.missing")));
         let reason = reason.expect("./scripts/setup-test-environment looks for it");
-        writeln!(std::io::stderr(), "NOT TESTED with fortran: {}", reason.trim()).expect("stderr can be written");
+        writeln!(std::io::stderr(), "NOT TESTED with {name}: {}", reason.trim()).expect("stderr can be written");
     }
     found
 }

@@ -90,6 +90,13 @@ pub(crate) fn for_each_python(test: impl Fn(&Python) + Sync) {
     for_each_of(&pythons(), test);
 }
 
+/// Like [`for_each_python`], with those that can be tested so. docs/COVERAGE.md names the others.
+pub(crate) fn for_each_python_that(can: impl Fn(&Python) -> bool, test: impl Fn(&Python) + Sync) {
+    let mut pythons = pythons();
+    pythons.retain(can);
+    for_each_of(&pythons, test);
+}
+
 /// Like [`for_each_python`], with one Python of each version: for what takes minutes, and where the interpreter's
 /// place, in a libpython or in itself, plays no part.
 pub(crate) fn for_each_version(test: impl Fn(&Python) + Sync) {

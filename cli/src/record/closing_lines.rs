@@ -36,6 +36,11 @@ pub(crate) fn tell(trace: &Path, start: &Start, job: &EndedJob, finished: &Resul
     own_code_if_success(job.end)
 }
 
+/// Says where the recorder's code is: without it a debugger does not see who called malloc, free or abort.
+pub(crate) fn tell_of_core(library: &Path) {
+    say(&format!("the job left a core; debuggers need {}, which is kept", library.display()));
+}
+
 /// Says what else to know of the recording, and what to type next.
 pub(crate) fn tell_next(trace: &Path, finished: &Finished) {
     finished.notices.iter().for_each(|notice| warn(notice));

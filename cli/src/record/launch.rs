@@ -42,6 +42,8 @@ pub(crate) struct EndedJob {
     pub(crate) end: JobEnd,
     /// When, nanoseconds of `CLOCK_MONOTONIC`.
     pub(crate) end_ns: u64,
+    /// The kernel has written a core.
+    pub(crate) core_dumped: bool,
 }
 
 /// Starts the job with this recorder library.
@@ -71,7 +73,7 @@ impl RunningJob {
         let end_ns = monotonic_ns();
         self.relay.into_iter().for_each(Relay::stop);
         let status = waited.map_err(io::Error::from).and_then(|_| self.child.wait()).map_err(CliError::Waiting)?;
-        Ok(EndedJob { end: job_end(status), end_ns })
+        Ok(EndedJob { end: job_end(status), end_ns, core_dumped: status.core_dumped() })
     }
 }
 

@@ -80,11 +80,17 @@ pub(crate) fn record_job(arguments: &RecordArguments) -> Result<Recording, CliEr
     let mut can_salvage = true;
     let ended = running.wait(|| can_salvage = can_salvage && salvage(&spools, &mut trace, Duration::ZERO).is_ok())?;
     let sources = follower.and_then(SourceFollower::stop);
+    if ended.core_dumped {
+        spools.leave_library();
+    }
     let finished = finish::finish(&mut trace, &spools, sources, &ended);
-    if !matches!(&finished, Ok(finished) if finished.still_running == 0) {
+    let exit_code = closing_lines::tell(&arguments.output, &start, &ended, &finished);
+    if ended.core_dumped {
+        closing_lines::tell_of_core(library.path());
+    }
+    if ended.core_dumped || !matches!(&finished, Ok(finished) if finished.still_running == 0) {
         library.keep();
     }
-    let exit_code = closing_lines::tell(&arguments.output, &start, &ended, &finished);
     Ok(Recording { exit_code, finished: finished.ok().filter(|finished| finished.processes > 0) })
 }
 

@@ -54,8 +54,8 @@ impl RecorderLibrary {
         fs::set_permissions(&path, Permissions::from_mode(0o644))
     }
 
-    /// Leaves the library there for processes that still run: the programs that they start find it
-    /// in their LD_PRELOAD.
+    /// Leaves the library there, for processes that still run, as the programs that they start find it in their
+    /// LD_PRELOAD; or for a debugger that reads a core.
     pub(crate) fn keep(self) {
         let _ = self.folder.keep();
     }

@@ -95,6 +95,11 @@ impl SpoolDirectory {
         Ok(paths)
     }
 
+    /// From here on [`SpoolDirectory::remove`] leaves the recorder library there.
+    pub(crate) fn leave_library(&self) {
+        let _ = fs::remove_file(self.path.join(LIBRARY_FILE));
+    }
+
     /// Removes the folder, and the recorder library that the job no longer needs, unless spool files
     /// are still there.
     pub(crate) fn remove(&self) {
