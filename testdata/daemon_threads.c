@@ -8,6 +8,17 @@ void allocate_for_ever(void) {
     }
 }
 
+/* The same with Python's allocator for those who do not hold the GIL, from which thread states come too. */
+void *PyMem_RawMalloc(size_t size);
+void PyMem_RawFree(void *block);
+
+void allocate_raw_for_ever(void) {
+    for (;;) {
+        void *volatile block = PyMem_RawMalloc(200);
+        PyMem_RawFree(block);
+    }
+}
+
 /* Fills memory of the sizes that Python gives back when it ends. */
 void reuse_memory(void) {
     for (int round = 0; round < 20; round++)

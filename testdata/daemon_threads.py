@@ -8,11 +8,11 @@ import time
 library = ctypes.CDLL(sys.argv[1])
 
 
-def below(depth):
+def below(depth, allocate):
     if depth:
-        below(depth - 1)
+        below(depth - 1, allocate)
     else:
-        library.allocate_for_ever()
+        allocate()
 
 
 class AtTheEnd:
@@ -21,8 +21,9 @@ class AtTheEnd:
         time.sleep(0.05)
 
 
-for depth in range(0, 30, 10):
-    threading.Thread(target=below, args=(depth,), daemon=True).start()
+for allocate in (library.allocate_for_ever, library.allocate_raw_for_ever):
+    for depth in range(0, 30, 10):
+        threading.Thread(target=below, args=(depth, allocate), daemon=True).start()
 time.sleep(0.1)
 # Python clears its modules after it has freed the thread states.
 sys.modules["at_the_end"] = AtTheEnd()

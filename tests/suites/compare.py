@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from expected import expected_reason
+from expected import expected_outcome
 from module import find_module
 from side import Side
 from suites import HANGS, SUITES
@@ -39,7 +39,7 @@ def compare_module(options, suite, module, folder):
     for case, (kind, reason) in cases.items():
         print(f"    {kind} {case}: without {counts(without, case)}; with {counts(with_fil, case)}{reason}")
     for case in sorted(with_fil.outcomes.keys() - cases.keys()):
-        if expected_reason(suite.name, case):
+        if expected_outcome(suite.name, case):
             print(f"    the same, though expected.py lists it: {case}")
     for notice in sorted(with_fil.notices):
         print(f"    {notice}")

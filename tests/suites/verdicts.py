@@ -1,6 +1,6 @@
 """What is to be said of the cases that did not come out the same in all runs of both sides."""
 
-from expected import expected_reason
+from expected import expected_outcome
 from side import EXIT_CODE
 
 EXPECTED, FLAKY, DIFFERENT = "expected", "flaky", "DIFFERENT"
@@ -28,9 +28,9 @@ def _differing_cases(without, with_fil):
 
 
 def _verdict(suite, case, without, with_fil):
-    reason = expected_reason(suite.name, case)
-    if reason and set(without.outcomes_of(case)) == {"passed"} and set(with_fil.outcomes_of(case)) == {"failure"}:
-        return EXPECTED, f" ({reason})"
+    expected = expected_outcome(suite.name, case)
+    if expected and set(without.outcomes_of(case)) == {"passed"} and set(with_fil.outcomes_of(case)) == {expected[0]}:
+        return EXPECTED, f" ({expected[1]})"
     # What came out in the same way at least once on both sides is flaky, not different.
     same = set(without.outcomes_of(case)) & set(with_fil.outcomes_of(case))
     return (FLAKY if same else DIFFERENT), ""

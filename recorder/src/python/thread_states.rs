@@ -122,10 +122,11 @@ impl ThreadStates {
     pub(super) fn before_raw_free(&self) {
         let ends = self.is_finalizing();
         if ends != READERS_ARE_GONE.load(Ordering::Relaxed) {
-            READERS_ARE_GONE.store(ends, Ordering::Relaxed);
+            // Any thread may free such blocks. Until one of them has waited to the end, all have to.
             if ends {
                 wait_for_readers();
             }
+            READERS_ARE_GONE.store(ends, Ordering::Relaxed);
         }
     }
 }
@@ -153,13 +154,15 @@ fn counter() -> &'static AtomicU32 {
     &READERS[hash as usize % COUNTERS].0
 }
 
+/// Between two looks at the readers.
+const STEP: Duration = Duration::from_micros(50);
+
 /// Waits for those readers who have not seen that Python ends. None of them waits for the GIL; but should one never come
 /// back, because a signal handler jumped out of it, the job goes on all the same.
 #[cold]
 #[inline(never)]
 fn wait_for_readers() {
     const LONGEST: Duration = Duration::from_secs(1);
-    const STEP: Duration = Duration::from_micros(50);
     let _errno = ErrnoKept::new();
     fence(Ordering::SeqCst);
     let mut steps = LONGEST.as_micros() / STEP.as_micros();
@@ -192,23 +195,42 @@ pub(super) fn get_unchecked() -> Option<GetThreadState> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+
     use super::*;
 
+    unsafe extern "C" fn no_state() -> *mut c_void {
+        std::ptr::null_mut()
+    }
+
+    unsafe extern "C" fn ends() -> c_int {
+        1
+    }
+
+    /// Whichever thread frees, and whether or not another one waits already.
     #[test]
     fn readers_are_waited_for() {
         static HAS_READ: AtomicBool = AtomicBool::new(false);
+        let states =
+            ThreadStates { attached: no_state, attached_is_own: true, of_this_thread: no_state, is_finalizing: ends };
         let reader = counter();
         reader.fetch_add(1, Ordering::SeqCst);
         let state = OwnThreadState { address: std::ptr::null(), reader: Some(reader) };
-        let waits = std::thread::spawn(|| {
-            wait_for_readers();
+        let begun = Barrier::new(3);
+        let free = || {
+            begun.wait();
+            states.before_raw_free();
             HAS_READ.load(Ordering::Acquire)
+        };
+        let freed = std::thread::scope(|scope| {
+            let frees = [scope.spawn(free), scope.spawn(free)];
+            begun.wait();
+            // They have all the time to be wrong.
+            std::thread::sleep(20 * STEP);
+            HAS_READ.store(true, Ordering::Release);
+            drop(state);
+            frees.map(|thread| thread.join().is_ok_and(|has_read| has_read))
         });
-        for _ in 0..1000 {
-            std::thread::yield_now();
-        }
-        HAS_READ.store(true, Ordering::Release);
-        drop(state);
-        assert!(waits.join().is_ok_and(|has_read| has_read));
+        assert_eq!(freed, [true, true]);
     }
 }
