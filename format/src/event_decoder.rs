@@ -67,7 +67,7 @@ impl<'a> EventDecoder<'a> {
         } else {
             unrotate(self.model.alloc_base(class).wrapping_add(unzigzag(read(self.bytes, at)?)))
         };
-        let stack = if tag & SAME_STACK != 0 { self.model.last_stack } else { self.stack(at)? };
+        let stack = if tag & SAME_STACK != 0 { self.model.last_stack() } else { self.stack(at)? };
         self.model.note_alloc(class, address);
         Ok(Event::Alloc { domain, address, size, stack })
     }
@@ -128,7 +128,7 @@ impl<'a> EventDecoder<'a> {
         if code < STACK_OF_SAME_PATH {
             return Ok(self.model.stack_of_code(code));
         }
-        let last = self.model.last_stack.path;
+        let last = self.model.last_stack().path;
         let path = match code {
             STACK_OF_SAME_PATH => last,
             // A damaged number may leave 32 bits; the cut makes it some other id, as damage does.

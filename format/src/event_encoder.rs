@@ -73,27 +73,29 @@ impl EventEncoder {
         let model = &mut self.model;
         let class = Class::of(domain, size);
         let size_code = model.size_code(size);
-        let likely = model.take_likely_address(class) == address;
-        let same_stack = model.last_stack == stack;
-        put(
-            out,
-            at,
-            match domain {
+        let tag_at = at;
+        let mut tag = size_code << 4
+            | match domain {
                 Domain::Python => TAG_ALLOC_PYTHON,
                 Domain::Heap => TAG_ALLOC_HEAP,
-            } | if same_stack { SAME_STACK } else { 0 }
-                | if likely { LIKELY_ADDRESS } else { 0 }
-                | size_code << 4,
-        );
+            };
         let mut at = at + 1;
         if size_code == SIZE_SPELLED_OUT {
             at = write(out, at, size);
         }
-        if !likely {
+        if model.take_likely_address(class) == address {
+            tag |= LIKELY_ADDRESS;
+        } else {
             at = write(out, at, zigzag(rotate(address).wrapping_sub(model.alloc_base(class))));
         }
         model.note_alloc(class, address);
-        if same_stack { at } else { self.stack(out, at, stack) }
+        if model.is_last_stack(stack) {
+            tag |= SAME_STACK;
+        } else {
+            at = self.stack(out, at, stack);
+        }
+        put(out, tag_at, tag);
+        at
     }
 
     /// A block is given back.
@@ -217,7 +219,7 @@ impl EventEncoder {
 
     #[inline(always)]
     fn stack(&mut self, out: &mut EventRoom, at: usize, stack: StackId) -> usize {
-        let last = self.model.last_stack;
+        let last = self.model.last_stack();
         match self.model.stack_code(stack) {
             Some(code) => {
                 put(out, at, code);

@@ -10,10 +10,10 @@
 use crate::event::Domain;
 use crate::ids::StackId;
 
-/// Entries of the table of recent sizes; the code behind the last says "spelled out".
-const SIZES: usize = 15;
-/// Code of an allocation whose size is spelled out.
-pub(crate) const SIZE_SPELLED_OUT: u8 = SIZES as u8;
+/// Entries of the table of recent sizes.
+const SIZES: usize = 16;
+/// Code of an allocation whose size is spelled out; what is in the last entry of the table always is.
+pub(crate) const SIZE_SPELLED_OUT: u8 = SIZES as u8 - 1;
 /// Entries of the table of recent allocations: their codes fill six bits.
 pub(crate) const RECENT: usize = 64;
 /// Size classes of 16 bytes per domain. All larger sizes share the last one.
@@ -40,16 +40,14 @@ struct Region {
 /// The state both sides keep while they go through a chunk.
 #[derive(Clone, Copy)]
 pub(crate) struct EventModel {
-    /// Last allocated address, rotated; see [`rotate`].
-    last_alloc: u64,
-    /// Last allocated address of each size class, rotated; 0 if there is none.
+    /// Last allocated address of each size class, rotated; see [`rotate`].
     last_of_class: [u64; ALL_CLASSES],
     /// Last freed address that was not a recent allocation, rotated.
     last_free: u64,
     regions: [Region; REGIONS],
-    /// Call stack of the last allocation or mapping.
-    pub(crate) last_stack: StackId,
-    recent_stacks: [StackId; STACKS],
+    /// Call stack of the last allocation or mapping, as its number.
+    last_stack: u64,
+    recent_stacks: [u64; STACKS],
     /// Last time stamp in nanoseconds.
     pub(crate) last_ns: u64,
     /// Last turn.
@@ -59,23 +57,22 @@ pub(crate) struct EventModel {
     recent: [u64; RECENT],
     recent_class: [u8; RECENT],
     /// Addresses of freed blocks of each class, a ring, and where the next one goes.
-    freed: [[u64; FREED]; ALL_CLASSES],
+    freed: [u64; FREED * ALL_CLASSES],
     freed_top: [u8; ALL_CLASSES],
 }
 
 static BEGINNING: EventModel = EventModel {
-    last_alloc: 0,
     last_of_class: [0; ALL_CLASSES],
     last_free: 0,
     regions: [Region { number: 0, last_free: 0 }; REGIONS],
-    last_stack: StackId::EMPTY,
-    recent_stacks: [StackId::EMPTY; STACKS],
+    last_stack: 0,
+    recent_stacks: [0; STACKS],
     last_ns: 0,
     last_turn: 0,
     sizes: [u64::MAX; SIZES],
     recent: [0; RECENT],
     recent_class: [0; RECENT],
-    freed: [[0; FREED]; ALL_CLASSES],
+    freed: [0; FREED * ALL_CLASSES],
     freed_top: [0; ALL_CLASSES],
 };
 
@@ -96,7 +93,7 @@ impl EventModel {
     /// The place of `size` in the table of recent sizes.
     #[inline]
     fn size_place(size: u64) -> usize {
-        ((size.wrapping_mul(SPREAD) >> 60) as usize).min(SIZES - 1)
+        (size.wrapping_mul(SPREAD) >> (u64::BITS - SIZES.ilog2())) as usize
     }
 
     /// The code for `size`, or [`SIZE_SPELLED_OUT`] if it is new; from now on it has a code.
@@ -127,19 +124,16 @@ impl EventModel {
     /// there is none. Taken off the list whether or not the guess is right.
     #[inline]
     pub(crate) fn take_likely_address(&mut self, Class(class): Class) -> u64 {
-        let top = self.freed_top[class].wrapping_sub(1) % FREED as u8;
+        let top = self.freed_top[class].wrapping_sub(1);
         self.freed_top[class] = top;
-        std::mem::take(&mut self.freed[class][usize::from(top)])
+        self.freed[freed_place(class, top)]
     }
 
     /// What the address of an allocation of this class is told relative to, rotated: fresh blocks of
     /// a size follow each other.
     #[inline]
     pub(crate) fn alloc_base(&self, Class(class): Class) -> u64 {
-        match self.last_of_class[class] {
-            0 => self.last_alloc,
-            last => last,
-        }
+        self.last_of_class[class]
     }
 
     /// Remembers an allocation, for a free that may follow soon.
@@ -148,7 +142,6 @@ impl EventModel {
         let place = recent_place(address);
         self.recent[place] = address;
         self.recent_class[place] = class as u8;
-        self.last_alloc = rotate(address);
         self.last_of_class[class] = rotate(address);
     }
 
@@ -204,33 +197,47 @@ impl EventModel {
     /// The code for `stack`, which is the last one from now on, if it is among the recent ones. From now on it is.
     #[inline(always)]
     pub(crate) fn stack_code(&mut self, stack: StackId) -> Option<u8> {
-        self.last_stack = stack;
-        let place = stack_place(stack);
-        let is_recent = self.recent_stacks[place] == stack;
-        self.recent_stacks[place] = stack;
+        let number = stack.number();
+        self.last_stack = number;
+        let place = stack_place(number);
+        let is_recent = self.recent_stacks[place] == number;
+        self.recent_stacks[place] = number;
         is_recent.then_some(place as u8)
+    }
+
+    /// Call stack of the last allocation or mapping.
+    #[inline(always)]
+    pub(crate) fn last_stack(&self) -> StackId {
+        StackId::from_number(self.last_stack)
+    }
+
+    /// Whether it was this one.
+    #[inline(always)]
+    pub(crate) fn is_last_stack(&self, stack: StackId) -> bool {
+        self.last_stack == stack.number()
     }
 
     /// The stack a code below [`STACKS`] stands for, which is the last one from now on.
     #[inline]
     pub(crate) fn stack_of_code(&mut self, code: u8) -> StackId {
         self.last_stack = self.recent_stacks[usize::from(code) % STACKS];
-        self.last_stack
+        self.last_stack()
     }
 
     /// Remembers a stack that was spelled out.
     #[inline]
     pub(crate) fn note_stack(&mut self, stack: StackId) {
-        self.last_stack = stack;
-        self.recent_stacks[stack_place(stack)] = stack;
+        let number = stack.number();
+        self.last_stack = number;
+        self.recent_stacks[stack_place(number)] = number;
     }
 
     #[inline]
     fn note_recent_free(&mut self, place: usize) {
         let class = usize::from(self.recent_class[place]) % ALL_CLASSES;
         let top = self.freed_top[class];
-        self.freed[class][usize::from(top) % FREED] = std::mem::take(&mut self.recent[place]);
-        self.freed_top[class] = (top + 1) % FREED as u8;
+        self.freed[freed_place(class, top)] = std::mem::take(&mut self.recent[place]);
+        self.freed_top[class] = top.wrapping_add(1);
     }
 }
 
@@ -254,12 +261,18 @@ impl Class {
 
 #[inline]
 fn recent_place(address: u64) -> usize {
-    ((address >> 4).wrapping_mul(SPREAD) >> (u64::BITS - RECENT.ilog2())) as usize
+    (address.wrapping_mul(SPREAD) >> (u64::BITS - RECENT.ilog2())) as usize
+}
+
+/// Where in the ring of a class the block is that `top` says.
+#[inline]
+fn freed_place(class: usize, top: u8) -> usize {
+    class % ALL_CLASSES * FREED + usize::from(top) % FREED
 }
 
 #[inline(always)]
-fn stack_place(stack: StackId) -> usize {
-    (stack.number().wrapping_mul(SPREAD) >> (u64::BITS - STACKS.ilog2())) as usize
+fn stack_place(number: u64) -> usize {
+    (number.wrapping_mul(SPREAD) >> (u64::BITS - STACKS.ilog2())) as usize
 }
 
 #[inline]

@@ -17,7 +17,6 @@ static LOG: Lock<DefinitionLog> = Lock::new(DefinitionLog::EMPTY);
 /// See the module.
 pub(crate) struct DefinitionLog {
     slot: Option<Slot>,
-    length: usize,
     first_ns: u64,
     chunk_number: u64,
     /// Why recording stopped while the lock was held, until that is written.
@@ -34,8 +33,7 @@ pub(crate) struct CodeDescription<'a> {
 }
 
 impl DefinitionLog {
-    const EMPTY: DefinitionLog =
-        DefinitionLog { slot: None, length: 0, first_ns: 0, chunk_number: 0, stop_reason: None };
+    const EMPTY: DefinitionLog = DefinitionLog { slot: None, first_ns: 0, chunk_number: 0, stop_reason: None };
 
     /// Takes the lock.
     pub(crate) fn lock() -> Locked<'static, DefinitionLog> {
@@ -89,10 +87,9 @@ impl DefinitionLog {
     ) {
         for _ in 0..2 {
             if let Some(slot) = &mut self.slot
-                && let Some(written) = encode_definition(definition, &mut slot.content()[self.length..])
+                && let Some(written) = encode_definition(definition, slot.rest())
             {
-                self.length += written;
-                slot.publish(self.length);
+                slot.publish(written);
                 return;
             }
             self.next_slot(take);
@@ -121,10 +118,9 @@ impl DefinitionLog {
         let process = ThreadNumber(0);
         if let Some(slot) = self.slot.take() {
             let header = session.chunk_header(ChunkKind::Definitions, process, self.chunk_number, 0, self.first_ns);
-            session.hand_over(slot, self.length, header);
+            session.hand_over(slot, header);
             self.chunk_number += 1;
         }
-        self.length = 0;
         self.slot = take(self, session);
         if let Some(slot) = &mut self.slot {
             self.first_ns = now_ns();

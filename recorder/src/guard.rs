@@ -17,7 +17,7 @@
 //! unseen, the next call from above tells. Python's allocator is called most and looks least: it leaves that question
 //! to the calls of the malloc and mmap families behind it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::background;
 use crate::signal_stack;
@@ -45,22 +45,24 @@ fn here<const IN_STATE: u64>() -> u64 {
     stack_pointer_plus::<IN_STATE>()
 }
 
-/// Whether anything is recorded in this process.
-static RECORDING_ON: AtomicBool = AtomicBool::new(false);
+/// The word of a thread whose hooks record: [`IDLE`] while recording is on, so that one comparison answers both questions.
+static RECORDS_WHEN: AtomicU64 = AtomicU64::new(NEVER);
+/// No thread has this word: a place is aligned to 8 bytes.
+const NEVER: u64 = 4;
 
 /// From now on hooks record.
 pub(crate) fn switch_on() {
-    RECORDING_ON.store(true, Ordering::Release);
+    RECORDS_WHEN.store(IDLE, Ordering::Release);
 }
 
 /// From now on hooks only pass on.
 pub(crate) fn switch_off() {
-    RECORDING_ON.store(false, Ordering::Release);
+    RECORDS_WHEN.store(NEVER, Ordering::Release);
 }
 
 /// Whether hooks record.
 pub(crate) fn is_on() -> bool {
-    RECORDING_ON.load(Ordering::Acquire)
+    RECORDS_WHEN.load(Ordering::Acquire) == IDLE
 }
 
 /// Proof that the calling thread is in its outermost hook; given up when dropped.
@@ -131,7 +133,7 @@ impl Guard {
 
     #[inline(always)]
     fn enter_as<const IN_STATE: u64>(words: &'static ThreadWords) -> Option<Guard> {
-        if words.activity.get() != IDLE || !RECORDING_ON.load(Ordering::Relaxed) {
+        if words.activity.get() != RECORDS_WHEN.load(Ordering::Relaxed) {
             return None;
         }
         words.activity.set(here::<IN_STATE>());
@@ -141,7 +143,7 @@ impl Guard {
     /// The real call is over; what follows is the recorder's own.
     #[inline(always)]
     pub(crate) fn recording(&self) {
-        self.words.activity.set(here::<RECORDING>());
+        self.words.activity.set(self.words.activity.get() | RECORDING);
     }
 
     /// What follows is the real call of the malloc or mmap family, of which something was recorded in front.

@@ -6,64 +6,77 @@ use format::{Domain, MappingKind, StackId};
 
 use crate::guard::Guard;
 use crate::python::{self, Check};
-use crate::threads::{self, with_recorder};
+use crate::threads;
 
 /// A block of `size` requested bytes came to life; null is a failed call and no event.
 #[inline(always)]
-pub(crate) fn alloc(guard: &Guard, domain: Domain, block: *mut c_void, size: usize) {
+pub(crate) fn alloc(guard: &mut Guard, domain: Domain, block: *mut c_void, size: usize) {
     guard.recording();
-    if !block.is_null() {
-        with_recorder(guard, |recorder| match domain {
+    if !block.is_null()
+        && let Some(recorder) = threads::recorder(guard)
+    {
+        match domain {
             Domain::Python => recorder.alloc_python(block as usize, size),
             Domain::Heap => recorder.alloc_heap(block as usize, size),
-        });
+        }
     }
 }
 
 /// A block is about to be given back.
 #[inline(always)]
-pub(crate) fn free(guard: &Guard, block: *mut c_void) {
+pub(crate) fn free(guard: &mut Guard, block: *mut c_void) {
     guard.recording();
-    with_recorder(guard, |recorder| recorder.free(block as usize));
+    if let Some(recorder) = threads::recorder(guard) {
+        recorder.free(block as usize);
+    }
 }
 
 /// The real realloc failed: the block that was recorded as given back lives on.
 #[cold]
-pub(crate) fn undo_free(guard: &Guard) {
+pub(crate) fn undo_free(guard: &mut Guard) {
     guard.recording();
-    with_recorder(guard, |recorder| recorder.undo_free());
+    if let Some(recorder) = threads::recorder(guard) {
+        recorder.undo_free();
+    }
 }
 
 /// A range was mapped, in place of whatever was there.
 #[cold]
-pub(crate) fn map(guard: &Guard, kind: MappingKind, accessible: bool, start: *mut c_void, length: usize) {
+pub(crate) fn map(guard: &mut Guard, kind: MappingKind, accessible: bool, start: *mut c_void, length: usize) {
     guard.recording();
-    with_recorder(guard, |recorder| {
-        recorder.map(check_of_mapping(guard), kind, accessible, start as usize, whole_pages(length))
-    });
+    let check = check_of_mapping(guard);
+    if let Some(recorder) = threads::recorder(guard) {
+        recorder.map(check, kind, accessible, start as usize, whole_pages(length));
+    }
 }
 
 /// A range is about to be unmapped or moved.
 #[cold]
-pub(crate) fn unmap(guard: &Guard, start: *mut c_void, length: usize) {
+pub(crate) fn unmap(guard: &mut Guard, start: *mut c_void, length: usize) {
     guard.recording();
-    with_recorder(guard, |recorder| recorder.unmap(start as usize, whole_pages(length)));
+    if let Some(recorder) = threads::recorder(guard) {
+        recorder.unmap(start as usize, whole_pages(length));
+    }
 }
 
 /// What this thread's last [`unmap`] took away is now mapped here.
 #[cold]
-pub(crate) fn remap(guard: &Guard, start: *mut c_void, length: usize) {
+pub(crate) fn remap(guard: &mut Guard, start: *mut c_void, length: usize) {
     guard.recording();
-    with_recorder(guard, |recorder| recorder.remap(check_of_mapping(guard), start as usize, whole_pages(length)));
+    let check = check_of_mapping(guard);
+    if let Some(recorder) = threads::recorder(guard) {
+        recorder.remap(check, start as usize, whole_pages(length));
+    }
 }
 
 /// A range became accessible, or a reservation.
 #[cold]
-pub(crate) fn protect(guard: &Guard, accessible: bool, start: *mut c_void, length: usize) {
+pub(crate) fn protect(guard: &mut Guard, accessible: bool, start: *mut c_void, length: usize) {
     guard.recording();
-    with_recorder(guard, |recorder| {
-        recorder.protect(check_of_mapping(guard), accessible, start as usize, whole_pages(length))
-    });
+    let check = check_of_mapping(guard);
+    if let Some(recorder) = threads::recorder(guard) {
+        recorder.protect(check, accessible, start as usize, whole_pages(length));
+    }
 }
 
 /// A mapping inside of Python's allocator is an arena.
@@ -81,23 +94,23 @@ pub(crate) struct Origin {
 
 /// The calling thread is about to start another.
 #[cold]
-pub(crate) fn origin_of_new_thread(guard: &Guard) -> Origin {
+pub(crate) fn origin_of_new_thread(guard: &mut Guard) -> Origin {
     guard.recording();
-    let mut stack = StackId::EMPTY;
-    with_recorder(guard, |recorder| stack = recorder.current_stack(Check::WhenVerifying));
+    let stack =
+        threads::recorder(guard).map_or(StackId::EMPTY, |recorder| recorder.current_stack(Check::WhenVerifying));
     Origin { stack, name: python::name_of_started_thread() }
 }
 
 /// The calling thread has just been started.
 #[cold]
-pub(crate) fn thread_begins(guard: &Guard, name: &str) {
+pub(crate) fn thread_begins(guard: &mut Guard, name: &str) {
     guard.recording();
     threads::begin_named(guard, name);
 }
 
 /// The calling thread has named itself.
 #[cold]
-pub(crate) fn thread_named(guard: &Guard) {
+pub(crate) fn thread_named(guard: &mut Guard) {
     guard.recording();
     threads::rename(guard, &threads::kernel_name());
 }

@@ -31,7 +31,6 @@ const SLOT_WAIT: Duration = Duration::from_millis(5);
 /// A slot to be appended, and what its chunk's header needs beyond the slot's own.
 pub(crate) struct FullSlot {
     pub(crate) slot: Slot,
-    pub(crate) length: usize,
     pub(crate) header: ChunkHeader,
 }
 
@@ -138,9 +137,9 @@ impl Session {
     }
 
     /// Hands a slot to the background thread.
-    pub(crate) fn hand_over(&self, slot: Slot, length: usize, header: ChunkHeader) {
+    pub(crate) fn hand_over(&self, slot: Slot, header: ChunkHeader) {
         // Fails only without a receiver, and that stands beside the sender.
-        let _ = self.queue.0.send(FullSlot { slot, length, header });
+        let _ = self.queue.0.send(FullSlot { slot, header });
         self.work.ring();
     }
 

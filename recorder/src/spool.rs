@@ -12,7 +12,7 @@
 
 use std::ffi::{CString, c_void};
 use std::io;
-use std::ptr::null_mut;
+use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, Sender};
@@ -21,7 +21,7 @@ use format::spool::{
     SLOT_IN_USE, SLOT_KIND, SLOT_LENGTH, SLOT_STATE, SLOT_THREAD, SPOOL_ALIVE_NS, SPOOL_HEADER_BYTES,
     SPOOL_SILENT_CHILDREN, SpoolHeader, slot_offset,
 };
-use format::{ChunkKind, EventRoom, ThreadNumber};
+use format::{ChunkKind, EVENT_ROOM_BYTES, EventRoom, ThreadNumber};
 
 use crate::cancellation::CancellationHeldOff;
 use crate::kept_file::{KeptFile, file_size_limit};
@@ -37,15 +37,28 @@ const MAX_SLOTS: usize = 16 << 10;
 /// Up to here the file grows rather than let the job wait for the background thread: 8 MiB.
 const COMFORTABLE_SLOTS: usize = 128;
 
+/// Events may begin up to here in a slot's content.
+const LAST_EVENT: usize = SLOT_CAPACITY - EVENT_ROOM_BYTES;
+/// And up to here those in front of which a time stamp and a turn are still to come.
+const LAST_ALLOWED: usize = LAST_EVENT - EVENT_ROOM_BYTES;
+
 /// A slot of the spool, owned by whoever writes into it.
 pub(crate) struct Slot {
-    start: *mut u8,
+    start: NonNull<u8>,
+    /// Bytes of its content that are written.
+    length: usize,
+    /// The next event may begin if no more than this is written. At most [`LAST_EVENT`].
+    limit: usize,
 }
 
 // SAFETY: a slot is reached through its one owner only; the mapping is never taken away.
 unsafe impl Send for Slot {}
 
 impl Slot {
+    fn new(start: NonNull<u8>) -> Slot {
+        Slot { start, length: 0, limit: 0 }
+    }
+
     /// Starts a chunk in this slot.
     pub(crate) fn begin(
         &mut self,
@@ -55,6 +68,7 @@ impl Slot {
         first_turn: u64,
         first_ns: u64,
     ) {
+        (self.length, self.limit) = (0, LAST_EVENT);
         self.word(SLOT_LENGTH).store(0, Ordering::Relaxed);
         self.word(SLOT_KIND).store(kind.number(), Ordering::Relaxed);
         self.word(SLOT_THREAD).store(thread.0, Ordering::Relaxed);
@@ -69,35 +83,70 @@ impl Slot {
         self.word(SLOT_STATE).store(SLOT_FREE, Ordering::Release);
     }
 
-    /// Where the content goes.
-    #[inline(always)]
-    pub(crate) fn content(&mut self) -> &mut [u8; SLOT_CAPACITY] {
+    /// What is written.
+    pub(crate) fn content(&mut self) -> &[u8] {
+        let length = self.length;
+        &self.whole_content()[..length]
+    }
+
+    /// The room behind what is written.
+    pub(crate) fn rest(&mut self) -> &mut [u8] {
+        let length = self.length;
+        &mut self.whole_content()[length..]
+    }
+
+    fn whole_content(&mut self) -> &mut [u8; SLOT_CAPACITY] {
         // SAFETY: a slot is SLOT_BYTES long, its content lies behind the header, and no one else
         // reaches it while self is borrowed.
-        unsafe { &mut *self.start.add(SLOT_HEADER_BYTES).cast() }
+        unsafe { &mut *self.start.as_ptr().add(SLOT_HEADER_BYTES).cast() }
     }
 
-    /// Where an event goes that is written behind `length` bytes of content. `None` if there is no room.
-    #[inline(always)]
-    pub(crate) fn room(&mut self, length: usize) -> Option<&mut EventRoom> {
-        self.content().get_mut(length..)?.first_chunk_mut()
+    /// From here on events may begin in this many more bytes, at least as many as a time stamp and a turn take. False if
+    /// there is no room for these and an event.
+    pub(crate) fn allow(&mut self, bytes: usize) -> bool {
+        self.limit = (self.length + bytes).min(LAST_EVENT);
+        self.length <= LAST_ALLOWED
     }
 
-    /// `length` bytes of content are whole: from here on they are found whatever happens.
+    /// Whether there is a [`Slot::room`].
     #[inline(always)]
-    pub(crate) fn publish(&mut self, length: usize) {
-        self.word(SLOT_LENGTH).store(length as u32, Ordering::Release);
+    pub(crate) fn has_room(&self) -> bool {
+        self.length <= self.limit
+    }
+
+    /// Where the next event goes, if one may begin here.
+    #[inline(always)]
+    pub(crate) fn room(&mut self) -> Option<&mut EventRoom> {
+        if !self.has_room() {
+            return None;
+        }
+        // SAFETY: what is written ends at LAST_EVENT or before, and so the room ends with the slot or before. As above, it
+        // lies behind the header, and no one else reaches it.
+        Some(unsafe { self.start.add(SLOT_HEADER_BYTES + self.length).cast().as_mut() })
+    }
+
+    /// So many more bytes are written. They belong to what follows them.
+    #[inline(always)]
+    pub(crate) fn advance(&mut self, written: usize) {
+        self.length += written;
+    }
+
+    /// So many more bytes are written, and all up to there is whole: from here on it is found whatever happens.
+    #[inline(always)]
+    pub(crate) fn publish(&mut self, written: usize) {
+        self.length += written;
+        self.word(SLOT_LENGTH).store(self.length as u32, Ordering::Release);
     }
 
     fn word(&self, offset: usize) -> &AtomicU32 {
         // SAFETY: the offsets are multiples of 4 inside the slot's header, which is aligned to
         // pages; the header is only reached through atomics.
-        unsafe { AtomicU32::from_ptr(self.start.add(offset).cast()) }
+        unsafe { AtomicU32::from_ptr(self.start.as_ptr().add(offset).cast()) }
     }
 
     fn long_word(&self, offset: usize) -> &AtomicU64 {
         // SAFETY: as above; these offsets are multiples of 8.
-        unsafe { AtomicU64::from_ptr(self.start.add(offset).cast()) }
+        unsafe { AtomicU64::from_ptr(self.start.as_ptr().add(offset).cast()) }
     }
 }
 
@@ -251,8 +300,10 @@ impl Spool {
         }
         for index in 0..slots {
             // SAFETY: the slot lies in the segment, and is handed out once, here.
-            let slot = Slot { start: unsafe { segment.cast::<u8>().add(offset - start + index * SLOT_BYTES) } };
-            let _ = self.free.0.send(slot);
+            let slot = unsafe { segment.cast::<u8>().add(offset - start + index * SLOT_BYTES) };
+            if let Some(slot) = NonNull::new(slot) {
+                let _ = self.free.0.send(Slot::new(slot));
+            }
         }
         file.slot_count += slots;
         Ok(())
@@ -261,3 +312,35 @@ impl Spool {
 
 const _: () =
     assert!(SPOOL_HEADER_BYTES.is_multiple_of(4096) && SLOT_BYTES.is_multiple_of(4096), "mappings begin at pages");
+
+#[cfg(test)]
+#[allow(clippy::expect_used, reason = "a test may stop at what cannot happen")]
+mod tests {
+    use format::constants::{BYTES_PER_TIME_STAMP, MAX_EVENT_BYTES};
+
+    use super::*;
+
+    /// Most bytes of a time stamp or of a turn.
+    const MARK: usize = 11;
+
+    #[test]
+    fn marks_and_an_event_have_room_wherever_a_slot_is_allowed_to_be_written() {
+        let memory: &'static mut [u64] = Box::leak(vec![0; SLOT_BYTES / 8].into_boxed_slice());
+        let start = NonNull::new(memory.as_mut_ptr().cast()).expect("memory");
+        for first in 0..2 * EVENT_ROOM_BYTES {
+            let mut slot = Slot::new(start);
+            slot.begin(ChunkKind::Events, ThreadNumber(1), 0, 0, 0);
+            slot.advance(SLOT_CAPACITY - 4 * EVENT_ROOM_BYTES + first);
+            while slot.allow(BYTES_PER_TIME_STAMP) {
+                for mark in [MARK, MARK] {
+                    assert!(slot.room().is_some());
+                    slot.advance(mark);
+                }
+                while slot.has_room() {
+                    slot.advance(MAX_EVENT_BYTES);
+                    assert!(slot.content().len() <= SLOT_CAPACITY);
+                }
+            }
+        }
+    }
+}

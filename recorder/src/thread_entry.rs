@@ -59,8 +59,8 @@ unsafe extern "C" fn take(start: *mut Start) -> Continuation {
     // SAFETY: the caller's promise.
     let start = unsafe { Box::from_raw(start) };
     thread_words().inherited_stack.set(start.origin.stack.number());
-    if let (Some(name), Some(guard)) = (&start.origin.name, Guard::enter()) {
-        record::thread_begins(&guard, name);
+    if let (Some(name), Some(mut guard)) = (&start.origin.name, Guard::enter()) {
+        record::thread_begins(&mut guard, name);
     }
     Continuation { routine: start.routine, argument: start.argument }
 }

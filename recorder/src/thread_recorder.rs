@@ -3,12 +3,8 @@
 //! Events are published one by one: whatever ends the process, the slot holds every event whose
 //! call had returned. A full slot goes to the background thread as a chunk.
 
-use format::constants::{EVENTS_PER_TIME_STAMP, MAX_EVENT_BYTES, TIME_STAMP_SIZE};
-use format::spool::SLOT_CAPACITY;
-use format::{
-    ChunkHeader, ChunkKind, Definition, Domain, EVENT_ROOM_BYTES, EventEncoder, EventRoom, MappingKind, StackId,
-    ThreadNumber,
-};
+use format::constants::{BYTES_PER_TIME_STAMP, TIME_STAMP_SIZE};
+use format::{ChunkHeader, ChunkKind, Definition, Domain, EventEncoder, EventRoom, MappingKind, StackId, ThreadNumber};
 
 use crate::clock::now_ns;
 use crate::definitions::DefinitionLog;
@@ -18,10 +14,6 @@ use crate::session::Session;
 use crate::spool::Slot;
 use crate::turn::Turn;
 
-/// Room that must be left in a slot for the events up to the next time stamp, each of which may come with a turn, for
-/// the time stamp itself, and for what the encoder wants to see behind the last.
-const ROOM: usize = (2 * EVENTS_PER_TIME_STAMP as usize + 1) * MAX_EVENT_BYTES + EVENT_ROOM_BYTES;
-
 /// Longest name that the kernel has for a thread, `TASK_COMM_LEN` without its zero byte.
 const KERNEL_NAME_BYTES: usize = 15;
 
@@ -30,11 +22,8 @@ pub(crate) struct ThreadRecorder {
     session: &'static Session,
     /// `None` once recording has stopped for want of slots.
     slot: Option<Slot>,
-    length: usize,
-    /// Events of the chunk up to the last time stamp.
-    events_before_time_stamp: u32,
-    /// Events that may follow it until there is to be another one.
-    until_time_stamp: u32,
+    /// Events of the chunk.
+    event_count: u32,
     turn: Turn,
     thread: ThreadNumber,
     name: Box<str>,
@@ -59,9 +48,7 @@ impl ThreadRecorder {
         let mut recorder = Box::new(ThreadRecorder {
             session,
             slot: None,
-            length: 0,
-            events_before_time_stamp: 0,
-            until_time_stamp: EVENTS_PER_TIME_STAMP,
+            event_count: 0,
             turn: Turn::NONE,
             thread,
             name,
@@ -75,7 +62,7 @@ impl ThreadRecorder {
     }
 
     /// A block of Python's allocator came to life.
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn alloc_python(&mut self, address: usize, size: usize) {
         self.alloc::<true>(address, size);
     }
@@ -95,13 +82,53 @@ impl ThreadRecorder {
         if size as u64 >= TIME_STAMP_SIZE {
             self.stamp();
         }
-        self.event(|encoder, room| encoder.alloc(room, 0, domain, address as u64, size as u64, stack));
+        if self.is_ready() {
+            self.write_alloc(domain, address, size, stack);
+        } else {
+            self.prepare_and_write_alloc(domain, address, size, stack);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn prepare_and_write_alloc(&mut self, domain: Domain, address: usize, size: usize, stack: StackId) {
+        self.prepare();
+        self.write_alloc(domain, address, size, stack);
+    }
+
+    #[inline(always)]
+    fn write_alloc(&mut self, domain: Domain, address: usize, size: usize, stack: StackId) {
+        let Some(slot) = &mut self.slot else { return };
+        let Some(room) = slot.room() else { return };
+        let written = self.encoder.alloc(room, 0, domain, address as u64, size as u64, stack);
+        slot.publish(written);
+        self.event_count += 1;
     }
 
     /// A block is about to be given back.
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn free(&mut self, address: usize) {
-        self.event(|encoder, room| encoder.free(room, 0, address as u64));
+        if self.is_ready() {
+            self.write_free(address);
+        } else {
+            self.prepare_and_write_free(address);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn prepare_and_write_free(&mut self, address: usize) {
+        self.prepare();
+        self.write_free(address);
+    }
+
+    #[inline(always)]
+    fn write_free(&mut self, address: usize) {
+        let Some(slot) = &mut self.slot else { return };
+        let Some(room) = slot.room() else { return };
+        let written = self.encoder.free(room, 0, address as u64);
+        slot.publish(written);
+        self.event_count += 1;
     }
 
     /// The block of the last [`ThreadRecorder::free`] lives on.
@@ -146,7 +173,15 @@ impl ThreadRecorder {
     /// none, those of whoever started it.
     #[inline(always)]
     pub(crate) fn current_stack(&mut self, check: Check) -> StackId {
-        match self.stack_cache.current_stack(check) {
+        match self.stack_cache.last_stack(check) {
+            Some(stack) => stack,
+            None => self.find_stack(check),
+        }
+    }
+
+    #[inline(never)]
+    fn find_stack(&mut self, check: Check) -> StackId {
+        match self.stack_cache.find_stack(check) {
             StackId::EMPTY => self.inherited_stack,
             own => own,
         }
@@ -167,7 +202,7 @@ impl ThreadRecorder {
     /// Hands over what there is: the thread has ended.
     pub(crate) fn finish(&mut self) {
         if let Some(slot) = self.slot.take() {
-            if self.length == 0 {
+            if self.event_count == 0 {
                 self.session.spool.give_back(slot);
             } else {
                 self.hand_over(slot);
@@ -175,23 +210,38 @@ impl ThreadRecorder {
         }
     }
 
-    #[inline(always)]
+    /// Writes an event that is not among the most frequent.
+    #[cold]
     fn event(&mut self, encode: impl FnOnce(&mut EventEncoder, &mut EventRoom) -> usize) {
+        self.prepare();
+        let Some(slot) = &mut self.slot else { return };
+        let Some(room) = slot.room() else { return };
+        let written = encode(&mut self.encoder, room);
+        slot.publish(written);
+        self.event_count += 1;
+    }
+
+    /// Whether nothing comes in front of the next event.
+    #[inline(always)]
+    fn is_ready(&self) -> bool {
+        self.turn.goes_on() && self.has_room()
+    }
+
+    /// Writes what comes in front of the next event, if anything does. Then there is room for it, unless recording has
+    /// stopped.
+    fn prepare(&mut self) {
         if !self.turn.goes_on() {
             self.take_turn();
         }
-        match self.until_time_stamp.checked_sub(1) {
-            Some(left) => self.until_time_stamp = left,
-            None => {
-                self.time_stamp();
-                self.until_time_stamp -= 1;
-            }
+        if !self.has_room() {
+            self.time_stamp();
         }
-        // There is room until the next time stamp.
-        let Some(slot) = &mut self.slot else { return };
-        let Some(room) = slot.room(self.length) else { return };
-        self.length += encode(&mut self.encoder, room);
-        slot.publish(self.length);
+    }
+
+    /// Whether an event can be written before the next time stamp.
+    #[inline(always)]
+    fn has_room(&self) -> bool {
+        self.slot.as_ref().is_some_and(Slot::has_room)
     }
 
     /// The next event's time is told.
@@ -207,6 +257,9 @@ impl ThreadRecorder {
     #[cold]
     #[inline(never)]
     fn take_turn(&mut self) {
+        if !self.has_room() {
+            self.time_stamp();
+        }
         let (turn, after_clock) = Turn::take(self.thread);
         self.turn = turn;
         self.mark(|encoder, room| encoder.turn(room, 0, turn.number()));
@@ -215,27 +268,25 @@ impl ThreadRecorder {
         }
     }
 
-    /// Writes a time stamp, in a new chunk if there is no room for events up to the next one.
+    /// Writes a time stamp, which a new chunk begins with.
     #[cold]
     #[inline(never)]
     fn time_stamp(&mut self) {
-        self.events_before_time_stamp = self.event_count();
-        self.until_time_stamp = EVENTS_PER_TIME_STAMP;
-        if self.length + ROOM > SLOT_CAPACITY {
-            return self.next_chunk();
+        let Some(slot) = &mut self.slot else { return };
+        if slot.allow(BYTES_PER_TIME_STAMP) {
+            self.mark(|encoder, room| encoder.time(room, 0, now_ns()));
+        } else {
+            self.next_chunk();
         }
-        self.mark(|encoder, room| encoder.time(room, 0, now_ns()));
-    }
-
-    /// Events of the chunk.
-    fn event_count(&self) -> u32 {
-        self.events_before_time_stamp + EVENTS_PER_TIME_STAMP - self.until_time_stamp
     }
 
     /// Writes what stands in front of an event. It is published with that.
     fn mark(&mut self, encode: impl FnOnce(&mut EventEncoder, &mut EventRoom) -> usize) {
-        if let Some(room) = self.slot.as_mut().and_then(|slot| slot.room(self.length)) {
-            self.length += encode(&mut self.encoder, room);
+        if let Some(slot) = &mut self.slot
+            && let Some(room) = slot.room()
+        {
+            let written = encode(&mut self.encoder, room);
+            slot.advance(written);
         }
     }
 
@@ -258,16 +309,15 @@ impl ThreadRecorder {
         self.header.first_turn = turn;
         self.header.first_ns = now;
         self.encoder.restart(now, turn);
-        self.length = 0;
-        self.events_before_time_stamp = 0;
-        self.until_time_stamp = EVENTS_PER_TIME_STAMP;
+        slot.allow(BYTES_PER_TIME_STAMP);
+        self.event_count = 0;
         self.slot = Some(slot);
     }
 
     fn hand_over(&mut self, slot: Slot) {
         let mut header = self.header;
-        header.event_count = self.event_count();
+        header.event_count = self.event_count;
         header.last_ns = self.encoder.last_ns();
-        self.session.hand_over(slot, self.length, header);
+        self.session.hand_over(slot, header);
     }
 }

@@ -41,20 +41,17 @@ struct EndedThread {
 // one who takes this entry off the list, under its lock.
 unsafe impl Send for EndedThread {}
 
-/// Runs `f` with the calling thread's recorder. The guard shows that this is the outermost hook, so
-/// no one else on this thread uses the recorder.
+/// The calling thread's recorder. The guard shows that this is the outermost hook, so no one else on this thread uses the
+/// recorder.
 #[inline(always)]
-pub(crate) fn with_recorder(guard: &Guard, f: impl FnOnce(&mut ThreadRecorder)) {
+pub(crate) fn recorder(guard: &mut Guard) -> Option<&mut ThreadRecorder> {
     let mut recorder: *mut ThreadRecorder = guard.words().recorder.get().cast();
     if recorder.is_null() {
         recorder = attach(None);
-        if recorder.is_null() {
-            return;
-        }
     }
     // SAFETY: the pointer came from a box in attach() and is freed only after this thread has
-    // ended; the guard's existence excludes a second reference on this thread.
-    f(unsafe { &mut *recorder });
+    // ended; the guard, of which there is one, excludes a second reference on this thread.
+    unsafe { recorder.as_mut() }
 }
 
 /// A thread of this name begins. It has its recorder from the start: such threads are Python's, and
@@ -66,9 +63,11 @@ pub(crate) fn begin_named(_guard: &Guard, name: &str) {
 }
 
 /// The calling thread has named itself. One that has no recorder yet is asked when it gets one.
-pub(crate) fn rename(guard: &Guard, name: &str) {
-    if !thread_words().recorder.get().is_null() {
-        with_recorder(guard, |recorder| recorder.rename(name));
+pub(crate) fn rename(guard: &mut Guard, name: &str) {
+    if !thread_words().recorder.get().is_null()
+        && let Some(recorder) = recorder(guard)
+    {
+        recorder.rename(name);
     }
 }
 

@@ -19,9 +19,9 @@ use crate::{real, record};
 fn alloc_through(size: usize, real_call: impl FnOnce() -> *mut c_void) -> *mut c_void {
     let guard = Guard::enter();
     let block = real_call();
-    if let Some(guard) = guard {
+    if let Some(mut guard) = guard {
         python_domains::stay_in_front(&guard);
-        record::alloc(&guard, Domain::Heap, block, size);
+        record::alloc(&mut guard, Domain::Heap, block, size);
     }
     block
 }
@@ -61,8 +61,8 @@ pub unsafe extern "C" fn free(block: *mut c_void) {
         return;
     }
     let Some(real) = real::free() else { return };
-    let guard = Guard::enter();
-    if let Some(guard) = &guard {
+    let mut guard = Guard::enter();
+    if let Some(guard) = &mut guard {
         record::free(guard, block);
     }
     // SAFETY: see alloc_through.
@@ -112,9 +112,9 @@ pub unsafe extern "C" fn posix_memalign(result: *mut *mut c_void, alignment: usi
     let guard = Guard::enter();
     // SAFETY: see alloc_through.
     let error = unsafe { real(result, alignment, size) };
-    if let (Some(guard), 0) = (guard, error) {
+    if let (Some(mut guard), 0) = (guard, error) {
         // SAFETY: a successful call has written the block there.
-        record::alloc(&guard, Domain::Heap, unsafe { *result }, size);
+        record::alloc(&mut guard, Domain::Heap, unsafe { *result }, size);
     }
     error
 }
@@ -165,17 +165,17 @@ pub unsafe extern "C" fn pvalloc(size: usize) -> *mut c_void {
 
 #[inline(always)]
 fn realloc_through(block: *mut c_void, size: usize, real_call: impl FnOnce() -> *mut c_void) -> *mut c_void {
-    let guard = Guard::enter();
-    if let (Some(guard), false) = (&guard, block.is_null()) {
+    let mut guard = Guard::enter();
+    if let (Some(guard), false) = (&mut guard, block.is_null()) {
         record::free(guard, block);
     }
     let new = real_call();
-    if let Some(guard) = guard {
+    if let Some(mut guard) = guard {
         let given_back = block.is_null() || size == 0;
         if new.is_null() && !given_back {
-            record::undo_free(&guard);
+            record::undo_free(&mut guard);
         } else {
-            record::alloc(&guard, Domain::Heap, new, size);
+            record::alloc(&mut guard, Domain::Heap, new, size);
         }
     }
     new

@@ -31,10 +31,10 @@ pub unsafe extern "C" fn mmap(
     offset: libc::off_t,
 ) -> *mut c_void {
     let Some(real) = real::mmap() else { return libc::MAP_FAILED };
-    let guard = Guard::enter_mapping();
+    let mut guard = Guard::enter_mapping();
     // SAFETY: see above.
     let start = unsafe { real(address, length, protection, flags, file, offset) };
-    if let Some(guard) = &guard
+    if let Some(guard) = &mut guard
         && start != libc::MAP_FAILED
     {
         record::map(guard, kind_of(guard, flags, file), is_accessible(protection), start, length);
@@ -66,14 +66,14 @@ pub unsafe extern "C" fn mmap64(
 #[cfg_attr(not(test), unsafe(no_mangle))]
 pub unsafe extern "C" fn munmap(address: *mut c_void, length: usize) -> c_int {
     let Some(real) = real::munmap() else { return -1 };
-    let guard = Guard::enter_mapping();
-    if let Some(guard) = &guard {
+    let mut guard = Guard::enter_mapping();
+    if let Some(guard) = &mut guard {
         record::unmap(guard, address, length);
         guard.in_heap_call();
     }
     // SAFETY: see above.
     let result = unsafe { real(address, length) };
-    if let Some(guard) = &guard
+    if let Some(guard) = &mut guard
         && result != 0
     {
         record::remap(guard, address, length);
@@ -98,16 +98,16 @@ pub unsafe extern "C" fn mremap(
     wished: *mut c_void,
 ) -> *mut c_void {
     let Some(real) = real::mremap() else { return libc::MAP_FAILED };
-    let guard = Guard::enter_mapping();
+    let mut guard = Guard::enter_mapping();
     // With a length of 0, what is mapped at `old` is mapped once more elsewhere: a page tells what.
     let length = old_length.max(1);
-    if let Some(guard) = &guard {
+    if let Some(guard) = &mut guard {
         record::unmap(guard, old, length);
         guard.in_heap_call();
     }
     // SAFETY: see above.
     let new = unsafe { real(old, old_length, new_length, flags, wished) };
-    if let Some(guard) = &guard {
+    if let Some(guard) = &mut guard {
         let old_stays = old_length == 0 || flags & libc::MREMAP_DONTUNMAP != 0 || new == libc::MAP_FAILED;
         if old_stays {
             record::remap(guard, old, length);
@@ -143,9 +143,9 @@ pub unsafe extern "C" fn pkey_mprotect(address: *mut c_void, length: usize, prot
 
 /// The range stays its owner's, accessible or not, so nobody else can get it in between.
 fn protect_through(address: *mut c_void, length: usize, protection: c_int, real_call: impl FnOnce() -> c_int) -> c_int {
-    let guard = Guard::enter_mapping();
+    let mut guard = Guard::enter_mapping();
     let result = real_call();
-    if let Some(guard) = &guard
+    if let Some(guard) = &mut guard
         && result == 0
     {
         record::protect(guard, is_accessible(protection), address, length);

@@ -67,46 +67,44 @@ const fn domain<const RAW: bool>() -> Domain {
 unsafe extern "C" fn malloc<const RAW: bool>(context: *mut c_void, size: usize) -> *mut c_void {
     // SAFETY: see above.
     let original = unsafe { original(context) };
-    let guard = Guard::enter_python();
     // SAFETY: see above.
-    let block = unsafe { (original.malloc)(original.context, size) };
-    if let Some(guard) = guard {
-        if RAW {
-            // The other domains may have lost their hooks, and this one not.
-            stay_in_front(&guard);
-        }
-        record::alloc(&guard, domain::<RAW>(), block, size);
+    let real = || unsafe { (original.malloc)(original.context, size) };
+    let Some(mut guard) = Guard::enter_python() else { return real() };
+    let block = real();
+    if RAW {
+        // The other domains may have lost their hooks, and this one not.
+        stay_in_front(&guard);
     }
+    record::alloc(&mut guard, domain::<RAW>(), block, size);
     block
 }
 
 unsafe extern "C" fn calloc<const RAW: bool>(context: *mut c_void, count: usize, size: usize) -> *mut c_void {
     // SAFETY: see above.
     let original = unsafe { original(context) };
-    let guard = Guard::enter_python();
     // SAFETY: see above.
-    let block = unsafe { (original.calloc)(original.context, count, size) };
-    if let Some(guard) = guard {
-        record::alloc(&guard, domain::<RAW>(), block, count.wrapping_mul(size));
-    }
+    let real = || unsafe { (original.calloc)(original.context, count, size) };
+    let Some(mut guard) = Guard::enter_python() else { return real() };
+    let block = real();
+    record::alloc(&mut guard, domain::<RAW>(), block, count.wrapping_mul(size));
     block
 }
 
 unsafe extern "C" fn realloc<const RAW: bool>(context: *mut c_void, block: *mut c_void, size: usize) -> *mut c_void {
     // SAFETY: see above.
     let original = unsafe { original(context) };
-    let guard = Guard::enter_python();
-    if let (Some(guard), false) = (&guard, block.is_null()) {
+    let mut guard = Guard::enter_python();
+    if let (Some(guard), false) = (&mut guard, block.is_null()) {
         record::free(guard, block);
         guard.in_python_call();
     }
     // SAFETY: see above.
     let new = unsafe { (original.realloc)(original.context, block, size) };
-    if let Some(guard) = guard {
+    if let Some(mut guard) = guard {
         if new.is_null() && !block.is_null() {
-            record::undo_free(&guard);
+            record::undo_free(&mut guard);
         } else {
-            record::alloc(&guard, domain::<RAW>(), new, size);
+            record::alloc(&mut guard, domain::<RAW>(), new, size);
         }
     }
     new
@@ -118,11 +116,13 @@ unsafe extern "C" fn free<const RAW: bool>(context: *mut c_void, block: *mut c_v
     }
     // SAFETY: see above.
     let original = unsafe { original(context) };
-    let guard = Guard::enter_python();
-    if let (Some(guard), false) = (&guard, block.is_null()) {
-        record::free(guard, block);
-        guard.in_python_call();
-    }
     // SAFETY: see above.
-    unsafe { (original.free)(original.context, block) }
+    let real = || unsafe { (original.free)(original.context, block) };
+    if block.is_null() {
+        return real();
+    }
+    let Some(mut guard) = Guard::enter_python() else { return real() };
+    record::free(&mut guard, block);
+    guard.in_python_call();
+    real();
 }

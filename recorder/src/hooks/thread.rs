@@ -90,8 +90,8 @@ pub unsafe extern "C" fn prctl(
 /// The kernel is asked what it made of the name: it took at most 15 bytes, which need not have ended
 /// with a zero.
 fn record_name() {
-    if let Some(guard) = Guard::enter() {
-        record::thread_named(&guard);
+    if let Some(mut guard) = Guard::enter() {
+        record::thread_named(&mut guard);
     }
 }
 
@@ -104,7 +104,7 @@ fn start_through(
 ) -> c_int {
     // The guard is given up before the real call: what the C library allocates there for the new
     // thread is the caller's.
-    let Some(origin) = Guard::enter().map(|guard| record::origin_of_new_thread(&guard)) else {
+    let Some(origin) = Guard::enter().map(|mut guard| record::origin_of_new_thread(&mut guard)) else {
         return real_call(routine, argument);
     };
     let start = Box::into_raw(Box::new(Start { routine, argument, origin }));

@@ -8,7 +8,7 @@ use std::ffi::c_void;
 
 use super::layout::{Layout, LayoutSource, Position, Running, Waiting};
 use super::marker::RunningMark;
-use super::position::{FramePosition, instruction_index};
+use super::position::{FramePosition, instruction_index, instructions};
 
 /// `_PyInterpreterFrame.owner` of a function's frame.
 const OWNED_BY_THREAD: u8 = 0;
@@ -104,13 +104,13 @@ impl<L: LayoutSource> Frame<L> {
     /// Index of the code unit that the frame is at, or [`NOT_BEGUN`](super::position::NOT_BEGUN).
     #[inline(always)]
     pub(super) fn index(self) -> u32 {
-        self.index_in(self.code())
+        self.index_behind(instructions(self.code(), self.layout()))
     }
 
-    /// The same, of a frame that is known to have this code object.
+    /// The same, of a frame that is known to have the code object whose [`instructions`] are there.
     #[inline(always)]
-    pub(super) fn index_in(self, code: usize) -> u32 {
-        instruction_index(code, self.instruction(), self.layout())
+    pub(super) fn index_behind(self, instructions: usize) -> u32 {
+        instruction_index(instructions, self.instruction(), self.layout())
     }
 
     /// The object in a local variable, null if it is not set.

@@ -51,15 +51,24 @@ impl FramePosition {
     }
 }
 
-/// The index of an instruction, as a frame says it: an address from 3.11 on, before that a number of bytes or units, with
-/// the sign kept.
+/// What the instructions of the code object at this address are counted from.
 #[inline(always)]
-pub(super) fn instruction_index(code: usize, instruction: usize, layout: &Layout) -> u32 {
-    let (offset, per_unit) = match layout.position {
-        Position::Address { code_units, .. } => (instruction.wrapping_sub(code + code_units) as isize, 2),
-        Position::LastInstruction { per_unit, .. } => (instruction as isize, per_unit as isize),
-    };
-    if offset < 0 { NOT_BEGUN } else { (offset / per_unit) as u32 }
+pub(super) fn instructions(code: usize, layout: &Layout) -> usize {
+    match layout.position {
+        Position::Address { code_units, .. } => code + code_units,
+        Position::LastInstruction { .. } => 0,
+    }
+}
+
+/// The index of an instruction, as a frame says it: an address from 3.11 on, before that a number of bytes or units, with
+/// the sign kept. `instructions` is what [`instructions`] says.
+#[inline(always)]
+pub(super) fn instruction_index(instructions: usize, instruction: usize, layout: &Layout) -> u32 {
+    // One that has not begun is at the unit in front of the first: -1, which is NOT_BEGUN.
+    match layout.position {
+        Position::Address { .. } => (instruction.wrapping_sub(instructions) as isize >> 1) as u32,
+        Position::LastInstruction { per_unit, .. } => (instruction as isize).div_euclid(per_unit as isize) as u32,
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@
 //! from the innermost frame outwards until a marker tells that what is behind a frame is as it was (`marker.rs`); only what changed is interned anew. So the result is always that of a whole walk.
 //!
 //! There are three ways, the shortest first:
-//! 1. Nothing but the innermost frame has run, and C code that it called: [`StackCache::last_stack`].
+//! 1. Nothing but the innermost frame has run, and C code that it called: [`StackCache::last_stack`]. The others are behind
+//!    [`StackCache::find_stack`].
 //! 2. A few frames have run, were called or have returned: [`StackCache::update_innermost`].
 //! 3. Anything else, and Pythons without markers: `whole_walk.rs`.
 
@@ -20,7 +21,7 @@ use super::interning;
 use super::layout::{self, KnownLayout, Layout, LayoutSource};
 use super::marker::{Marker, MarkerNumbers, RunningMark};
 use super::path_memo::{Caller, PathMemo};
-use super::position::FramePosition;
+use super::position::{self, FramePosition};
 use super::self_check::Check;
 use super::{Python, python, self_check};
 
@@ -68,17 +69,18 @@ impl WalkedFrame {
 /// What the first way needs to know of the last stack: the frame that ran, if it was marked so.
 #[derive(Clone, Copy)]
 struct Last {
-    /// Addresses of the thread state, the frame and its code object.
+    /// Addresses of the thread state and the frame.
     thread_state: usize,
     frame: usize,
-    code: usize,
+    /// Where the instructions of its code object are.
+    instructions: usize,
     /// The call path that ends there.
     path: PathId,
 }
 
 impl Last {
     /// None. Thread states are aligned.
-    const NONE: Last = Last { thread_state: 1, frame: 1, code: 0, path: PathId(0) };
+    const NONE: Last = Last { thread_state: 1, frame: 1, instructions: 0, path: PathId(0) };
 }
 
 impl Default for Last {
@@ -91,6 +93,8 @@ impl Default for Last {
 #[derive(Default)]
 pub(crate) struct StackCache {
     last: Last,
+    /// The same while something is to be checked, and `last` is none.
+    checked_last: Last,
     /// Address of the last thread state.
     thread_state: usize,
     /// The last stack, outermost frame first; behind `depth` what is left of deeper ones before.
@@ -144,18 +148,10 @@ macro_rules! with_layout {
 }
 
 impl StackCache {
-    /// The calling thread's stack. `check` tells whether Python's API may be asked if it is right.
+    /// The calling thread's stack by the first way. `None` if another one is needed. `check` tells where the thread is, and
+    /// so whether it certainly holds the GIL.
     #[inline(always)]
-    pub(crate) fn current_stack(&mut self, check: Check) -> StackId {
-        match self.last_stack(check) {
-            Some(stack) if !self.paths.has_new => stack,
-            last => self.find_stack(last, check),
-        }
-    }
-
-    /// The first way. `None` if another one is needed.
-    #[inline(always)]
-    fn last_stack(&self, check: Check) -> Option<StackId> {
+    pub(crate) fn last_stack(&self, check: Check) -> Option<StackId> {
         let python = self.python.filter(|_| interning::epoch() == self.epoch)?;
         let thread_state = python.thread_states.certainly_of_this_thread(check == Check::Always)?;
         if thread_state as usize != self.last.thread_state {
@@ -172,12 +168,29 @@ impl StackCache {
         if innermost.address() != self.last.frame || !innermost.is_marked_running(self.running_mark) {
             return None;
         }
-        Some(StackId { path: self.last.path, instruction: innermost.index_in(self.last.code) })
+        Some(StackId { path: self.last.path, instruction: innermost.index_behind(self.last.instructions) })
+    }
+
+    /// The calling thread's stack by the other ways. `check` tells whether Python's API may be asked if it is right.
+    #[inline(always)]
+    pub(crate) fn find_stack(&mut self, check: Check) -> StackId {
+        // While something is to be checked, all stacks come by here, so that the first way is checked too.
+        let known = if self.paths.has_new {
+            self.last = self.checked_last;
+            self.last_stack(check)
+        } else {
+            None
+        };
+        let stack = self.find(known, check);
+        if self.paths.has_new {
+            self.checked_last = std::mem::replace(&mut self.last, Last::NONE);
+        }
+        stack
     }
 
     /// The stack by the other ways, if it is not known yet; and whatever there is to be checked.
-    #[inline(never)]
-    fn find_stack(&mut self, known: Option<StackId>, check: Check) -> StackId {
+    #[inline(always)]
+    fn find(&mut self, known: Option<StackId>, check: Check) -> StackId {
         let epoch = interning::epoch();
         if epoch != self.epoch {
             self.begin_epoch(epoch);
@@ -195,7 +208,7 @@ impl StackCache {
                 self.last = self.innermost_entry().map_or(Last::NONE, |entry| Last {
                     thread_state: self.thread_state,
                     frame: entry.frame,
-                    code: entry.code,
+                    instructions: position::instructions(entry.code, &python.layout),
                     path: entry.path,
                 });
                 stack
@@ -218,7 +231,7 @@ impl StackCache {
     fn begin_epoch(&mut self, epoch: u64) {
         self.epoch = epoch;
         self.python = python();
-        self.last = Last::NONE;
+        (self.last, self.checked_last) = (Last::NONE, Last::NONE);
         self.entries.clear();
         self.depth = 0;
         self.paths.clear();
