@@ -1,6 +1,7 @@
 //! Call stacks with their lines resolved: a tree in which equal stacks are one node, whatever ids
 //! they had in the trace.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
@@ -54,6 +55,8 @@ pub(crate) struct FrameId(u32);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CallTree {
     nodes: Vec<Node>,
+    /// How many frames the stack of each node has.
+    depths: Vec<u32>,
     frames: Vec<Frame>,
 }
 
@@ -71,6 +74,11 @@ impl CallTree {
     /// The innermost frame of a stack.
     pub(crate) fn innermost(&self, node: NodeId) -> Option<FrameId> {
         self.node(node).map(|node| node.frame)
+    }
+
+    fn depth(&self, node: NodeId) -> u32 {
+        // The root has no entry.
+        (node.0 as usize).checked_sub(1).map_or(0, |index| self.depths[index])
     }
 
     fn node(&self, id: NodeId) -> Option<Node> {
@@ -100,6 +108,7 @@ impl CallTreeBuilder {
     pub(crate) fn child(&mut self, parent: NodeId, frame: FrameId) -> NodeId {
         let node = Node { parent, frame };
         *self.nodes.entry(node).or_insert_with(|| {
+            self.tree.depths.push(self.tree.depth(parent) + 1);
             self.tree.nodes.push(node);
             NodeId(self.tree.nodes.len() as u32)
         })
@@ -133,6 +142,17 @@ impl CallStack {
         let mut frames: Vec<&Frame> = self.frames_from_innermost().collect();
         frames.reverse();
         frames
+    }
+
+    /// How many frames it has.
+    pub fn depth(&self) -> usize {
+        self.tree.depth(self.node) as usize
+    }
+
+    /// An order by depth, then by frames from the innermost outwards. (Those of recursions are equal for long: in another
+    /// order, sorting them would take the square of their depth.)
+    pub(crate) fn compare(&self, other: &CallStack) -> Ordering {
+        self.depth().cmp(&other.depth()).then_with(|| self.frames_from_innermost().cmp(other.frames_from_innermost()))
     }
 
     /// Its frames, innermost first.

@@ -30,6 +30,13 @@ const FRAME_HEIGHT: usize = 19;
 /// they are below a pixel or two, and the deep stacks of imports make the image many times as tall.
 const MIN_SHARE_PERCENT: f64 = 0.1;
 
+/// Of a stack with more frames than twice this, so many are shown at both ends. What lies between is recursion, and taller
+/// than any screen.
+const SHOWN_AT_EACH_END: usize = 100;
+
+/// In place of the frames that are left out. It says no number, so that stacks that differ in nothing else are one.
+const LEFT_OUT: &str = "(frames are left out here: the stack is too deep)";
+
 /// The unit by which the sizes in inferno's output are found.
 const UNIT: &str = "bytes";
 
@@ -76,8 +83,8 @@ fn title(peak: &Peak) -> String {
 }
 
 /// One line per stack: its frames, outermost first, and its size, as inferno wants it.
-fn folded_lines(peak: &Peak, trace: &Trace) -> Vec<String> {
-    let mut labels = HashMap::<&Frame, String>::new();
+fn folded_lines<'a>(peak: &'a Peak, trace: &Trace) -> Vec<String> {
+    let mut labels = HashMap::<&'a Frame, String>::new();
     let several_processes = peak.processes.iter().filter(|process| process.live_bytes > 0).count() > 1;
     let mut lines = Vec::with_capacity(peak.stacks.len());
     for stack in &peak.stacks {
@@ -85,8 +92,18 @@ fn folded_lines(peak: &Peak, trace: &Trace) -> Vec<String> {
         if several_processes {
             frames.extend(peak.processes.get(stack.process_index).map(process_label));
         }
-        for frame in stack.frames.frames() {
-            frames.push(labels.entry(frame).or_insert_with(|| frame_label(frame, trace)).clone());
+        let all = stack.frames.frames();
+        let mut show = |shown: &[&'a Frame]| {
+            for frame in shown {
+                frames.push(labels.entry(frame).or_insert_with(|| frame_label(frame, trace)).clone());
+            }
+        };
+        if all.len() > 2 * SHOWN_AT_EACH_END {
+            show(&all[..SHOWN_AT_EACH_END]);
+            show(&all[all.len() - SHOWN_AT_EACH_END..]);
+            frames.insert(frames.len() - SHOWN_AT_EACH_END, LEFT_OUT.to_owned());
+        } else {
+            show(&all);
         }
         if frames.len() == usize::from(several_processes) {
             frames.push(NO_PYTHON_FRAME.to_owned());

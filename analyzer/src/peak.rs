@@ -261,7 +261,7 @@ fn largest_stacks(mut stacks: Vec<StackMemory>) -> Vec<StackMemory> {
         (other.live_bytes.cmp(&one.live_bytes))
             .then_with(|| one.process.cmp(&other.process))
             .then_with(|| one.thread.cmp(&other.thread))
-            .then_with(|| one.frames.frames_from_innermost().cmp(other.frames.frames_from_innermost()))
+            .then_with(|| one.frames.compare(&other.frames))
             .then_with(|| one.live_blocks.cmp(&other.live_blocks))
     });
     stacks

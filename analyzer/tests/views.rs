@@ -199,3 +199,38 @@ fn a_flamegraph_is_xml_whatever_the_names_are() {
     assert_eq!(titles, names.len() + 1);
     assert!(svg.contains("(1000 B, 100.0%)"));
 }
+
+/// A recursion in which every level holds memory.
+fn recursion(levels: usize) -> String {
+    let mut story = "process 10\ncode 1 <module> job.py 1\ncode 2 deeper job.py 2\npath 1 0 1\n".to_owned();
+    for level in 2..=levels {
+        story += &format!("path {level} {} 2\n", level - 1);
+    }
+    for level in 1..=levels {
+        story += &format!("alloc {} 100 stack={level}\n", level * 1000);
+    }
+    story + "end"
+}
+
+#[test]
+fn a_flamegraph_of_deep_recursion_has_both_ends_of_it() {
+    let trace = open(&recursion(3000));
+    let peak = peak(&trace).unwrap();
+    let mut svg = Vec::new();
+    flamegraph::write(&peak, &trace, &mut svg).unwrap();
+    let svg = String::from_utf8(svg).unwrap();
+    // 200 frames of the stacks that are shown whole, without the two innermost, which hold less than 0.1%; 100 more behind
+    // what is left out of the others.
+    assert_eq!(svg.matches("<title>deeper (job.py:2)").count(), 197 + 100);
+    assert_eq!(svg.matches("<title>(frames are left out here").count(), 1);
+    assert!(svg.contains("<title>&lt;module&gt; (job.py:1) (293.0 KiB, 100.0%)</title>"), "nothing is lost");
+}
+
+/// With ties in an order that compares equal frames, this took a minute.
+#[test]
+fn stacks_of_deep_recursion_are_sorted_by_depth() {
+    let trace = open(&recursion(20_000));
+    let peak = peak(&trace).unwrap();
+    let depths: Vec<usize> = peak.stacks.iter().map(|stack| stack.frames.depth()).collect();
+    assert_eq!(depths, (1..=20_000).collect::<Vec<_>>());
+}
