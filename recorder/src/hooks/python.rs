@@ -9,6 +9,8 @@
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use format::Domain;
 
@@ -31,7 +33,11 @@ impl PyMemAllocatorEx {
     /// The hooks in front of this allocator of a domain. It is kept for good: somebody may have stored the
     /// hooks and call them when others stand in their place.
     pub(super) fn hooked<const RAW: bool>(self) -> PyMemAllocatorEx {
-        let context = Box::into_raw(Box::new(self)).cast();
+        let context = Box::into_raw(Box::new(self));
+        if RAW {
+            ORIGINAL_RAW.store(context, Ordering::Release);
+        }
+        let context = context.cast();
         PyMemAllocatorEx {
             context,
             malloc: malloc::<RAW>,
@@ -48,12 +54,19 @@ impl PyMemAllocatorEx {
     }
 }
 
+/// What stood in the RAW domain when the hooks were last put in front of it.
+static ORIGINAL_RAW: AtomicPtr<PyMemAllocatorEx> = AtomicPtr::new(null_mut());
+
 /// # Safety
-/// `context` is that of an allocator made by [`PyMemAllocatorEx::hooked`].
+/// `context` is that of an allocator made by [`PyMemAllocatorEx::hooked`]; in the RAW domain it may be null.
+///
+/// Python puts its own allocator there for a moment while it ends (`_PyMem_SetDefaultAllocator`), and threads without the GIL
+/// that allocate meanwhile may have read the function before that and the context, which is then null, behind it.
 #[inline(always)]
-unsafe fn original(context: *mut c_void) -> &'static PyMemAllocatorEx {
+unsafe fn original<const RAW: bool>(context: *mut c_void) -> &'static PyMemAllocatorEx {
+    let context = if RAW && context.is_null() { ORIGINAL_RAW.load(Ordering::Acquire) } else { context.cast() };
     // SAFETY: it points to a box that is never freed and never written again.
-    unsafe { &*context.cast() }
+    unsafe { &*context }
 }
 
 /// What the blocks of the RAW domain and of the others count as.
@@ -66,7 +79,7 @@ const fn domain<const RAW: bool>() -> Domain {
 
 unsafe extern "C" fn malloc<const RAW: bool>(context: *mut c_void, size: usize) -> *mut c_void {
     // SAFETY: see above.
-    let original = unsafe { original(context) };
+    let original = unsafe { original::<RAW>(context) };
     // SAFETY: see above.
     let real = || unsafe { (original.malloc)(original.context, size) };
     let Some(mut guard) = Guard::enter_python() else { return real() };
@@ -81,7 +94,7 @@ unsafe extern "C" fn malloc<const RAW: bool>(context: *mut c_void, size: usize) 
 
 unsafe extern "C" fn calloc<const RAW: bool>(context: *mut c_void, count: usize, size: usize) -> *mut c_void {
     // SAFETY: see above.
-    let original = unsafe { original(context) };
+    let original = unsafe { original::<RAW>(context) };
     // SAFETY: see above.
     let real = || unsafe { (original.calloc)(original.context, count, size) };
     let Some(mut guard) = Guard::enter_python() else { return real() };
@@ -92,7 +105,7 @@ unsafe extern "C" fn calloc<const RAW: bool>(context: *mut c_void, count: usize,
 
 unsafe extern "C" fn realloc<const RAW: bool>(context: *mut c_void, block: *mut c_void, size: usize) -> *mut c_void {
     // SAFETY: see above.
-    let original = unsafe { original(context) };
+    let original = unsafe { original::<RAW>(context) };
     let mut guard = Guard::enter_python();
     if let (Some(guard), false) = (&mut guard, block.is_null()) {
         record::free(guard, block);
@@ -115,7 +128,7 @@ unsafe extern "C" fn free<const RAW: bool>(context: *mut c_void, block: *mut c_v
         python::before_raw_free();
     }
     // SAFETY: see above.
-    let original = unsafe { original(context) };
+    let original = unsafe { original::<RAW>(context) };
     // SAFETY: see above.
     let real = || unsafe { (original.free)(original.context, block) };
     if block.is_null() {
