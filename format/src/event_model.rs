@@ -120,8 +120,8 @@ impl EventModel {
         self.sizes[Self::size_place(size)] = size;
     }
 
-    /// The address that a block of this class is likely to get: that of the one freed last. 0 if
-    /// there is none. Taken off the list whether or not the guess is right.
+    /// The address that a block of this class is likely to get: that of the one freed last, 0 if there is none. Taken off the
+    /// list whether or not the guess is right. (Where all are taken, an older one is guessed again: that costs nothing.)
     #[inline]
     pub(crate) fn take_likely_address(&mut self, Class(class): Class) -> u64 {
         let top = self.freed_top[class].wrapping_sub(1);

@@ -201,7 +201,7 @@ fn append(
     chunk_writer: &mut ChunkWriter,
     mut full: FullSlot,
 ) -> Result<(), String> {
-    let content = &full.slot.content();
+    let content = full.slot.content();
     let chunk = chunk_writer.chunk(full.header, content).map_err(|error| error.to_string())?;
     // After an error the slot stays in the spool, in use, for whoever finishes the trace.
     trace.append(chunk).map_err(|error| match error.kind() {
