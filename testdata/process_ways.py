@@ -144,6 +144,7 @@ WAYS = [
     ("pool forkserver", lambda size: in_pool(size, "forkserver")),
     ("executor fork", lambda size: in_executor(size, "fork")),
     ("executor spawn", lambda size: in_executor(size, "spawn")),
+    ("executor forkserver", lambda size: in_executor(size, "forkserver")),
 ]
 
 

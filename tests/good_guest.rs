@@ -10,8 +10,8 @@ use std::process::Command;
 
 use rustix::process::Signal;
 use support::{
-    Folder, Python, assert_the_same_as_without_fil, copy_fil, for_each_python, has_program, not_tested, run,
-    run_with_input, testdata,
+    Folder, HOLD, Python, assert_the_same_as_without_fil, blocks, copy_fil, for_each_python, has_program, held,
+    not_tested, run, run_with_input, testdata,
 };
 
 #[test]
@@ -116,6 +116,44 @@ print(sum(map(sys.getsizeof, held)) + sys.getsizeof(held) - empty)
         let peak = folder.peak();
         assert_eq!(peak.bytes_of("<string>", "fill").to_string(), ended.stdout.trim(), "{}", python.name);
         assert_eq!(peak.warnings(), Vec::<String>::new(), "{}", python.name);
+    });
+}
+
+/// Numbers that the recorder's own files have are the job's to take, to use and to free.
+#[test]
+fn a_job_that_takes_the_recorders_descriptors_keeps_them_and_is_recorded() {
+    let code = format!(
+        "{HOLD}
+(there, back), (wait, go) = os.pipe(), os.pipe()
+taken = range(490, 520)
+for number in taken: os.dup2(back, number)
+small = [str(number) for number in range(300_000)]
+child = os.fork()
+held = hold(200 if child else 100)
+for number in taken: os.write(number, b'+')
+for number in taken: os.close(number)
+small += [str(number) for number in range(300_000)]
+if child == 0:
+    # Until the parent has its block too, and says so.
+    os.read(wait, 1)
+    hold(1).close()
+    os._exit(0)
+written = os.read(there, 1000)
+while len(written) < 2 * len(taken): written += os.read(there, 1000)
+ballast = hold(300)
+ballast.close()
+os.write(go, b'+')
+print(os.waitpid(child, 0)[1], set(written))
+"
+    );
+    for_each_python(|python| {
+        let folder = Folder::new();
+        let ended = folder.record_code(&python.path, &code).success();
+        assert_eq!(ended.stdout, "0 {43}\n", "{}: {ended:#?}", python.name);
+        let peak = folder.peak();
+        assert_eq!(held(&peak), blocks(python, [100, 200, 300]), "{}", python.name);
+        assert_eq!(peak.warnings(), Vec::<String>::new(), "{}", python.name);
+        assert!(peak.number("event_count") > 3 * 300_000, "{}", python.name);
     });
 }
 

@@ -4,22 +4,17 @@
 
 mod support;
 
-use std::process::Command;
-
 use rustix::process::geteuid;
 use support::{
-    Ended, Folder, HOLD, Python, assert_the_same_as_without_fil, blocks, for_each_python, for_each_version, held,
-    not_tested, run, testdata,
+    Ended, Folder, HOLD, Python, assert_the_same_as_without_fil, behind, blocks, for_each_python, held, not_tested,
+    run, testdata,
 };
 
 /// Runs `fil record` of some Python code as a shell does after `ulimit -f`.
 fn record_with_file_size_limit(folder: &Folder, python: &Python, kibibytes: u64, code: &str) -> Ended {
-    let mut limited = Command::new("sh");
     // In blocks of 512 bytes.
-    limited.args(["-c", "ulimit -f $0; exec \"$@\"", &(2 * kibibytes).to_string()]);
-    let recording = folder.record_command(&python.path, &["-c", code]);
-    limited.arg(recording.get_program()).args(recording.get_args()).current_dir(folder.path());
-    run(&mut limited)
+    let limit = ["sh", "-c", "ulimit -f $0; exec \"$@\"", &(2 * kibibytes).to_string()];
+    run(&mut behind(&limit, &folder.record_command(&python.path, &["-c", code])))
 }
 
 /// A trace over the limit ends the recording, which is told; the job runs as it would.
@@ -78,10 +73,14 @@ print('done')"
 /// And so under every limit that a shell can set.
 #[test]
 fn limits_are_the_jobs_own() {
-    for limit in ["-n 64", "-n 12", "-v 4000000", "-s 512", "-s unlimited", "-c 0", "-c unlimited", "-l 64"] {
+    let descriptors = ["-n 64", "-n 12"];
+    let memory = ["-v 4000000", "-d 1000000", "-s 512", "-s unlimited", "-l 64"];
+    let others = ["-c 0", "-c unlimited", "-t 1000", "-u 1000"];
+    for limit in [&descriptors[..], &memory, &others].concat() {
+        // bash: Debian's sh knows no -u.
         let shell = format!("ulimit {limit} && exec \"$0\" \"$@\"");
-        for_each_version(|python| {
-            assert_the_same_as_without_fil(python, &["sh", "-c", &shell], &testdata("observer.py"));
+        for_each_python(|python| {
+            assert_the_same_as_without_fil(python, &["bash", "-c", &shell], &testdata("observer.py"));
         });
     }
 }

@@ -12,8 +12,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde_json::Value;
 use support::{
-    Folder, HOLD, Peak, Place, blocks, for_each_python, for_each_version, held, held_by, line_of, list, python, run,
-    testdata,
+    Folder, HOLD, Peak, Place, blocks, for_each_python, held, held_by, line_of, list, python, read_csv, run, testdata,
+    text,
 };
 
 /// The command lines of all processes, largest process first.
@@ -76,29 +76,25 @@ os.wait()
     });
 }
 
-/// Its workers are programs of their own, started by fork and exec, that get their tasks through pipes.
+/// Workers of loky are programs of their own, started by fork and exec, those of multiprocessing are started as Python does
+/// it by itself. Both get their tasks through pipes.
 #[test]
 fn workers_of_joblib_are_recorded() {
-    let code = "
-import sys
-from joblib import Parallel, delayed
-def block(size): return bytes(size)
-def hold(size):
-    block(1)
-    sys.held = getattr(sys, 'held', []) + [block(size)]
-    return size
-sizes = [10_000_000 + number for number in range(8)]
-assert Parallel(n_jobs=2, backend='loky')(delayed(hold)(size) for size in sizes) == sizes
-ballast = bytearray(200_000_000)
-";
+    let program = testdata("joblib_workers.py");
     let object = 32 + 1;
     let expected: u64 = (10_000_000..10_000_008).map(|size| size + object).sum();
-    for_each_version(|python| {
-        let folder = Folder::new();
-        folder.record_code(&python.path, code).success();
-        let peak = folder.peak();
-        assert_eq!(peak.bytes_of("<string>", "block"), expected, "{}", python.name);
-        assert_eq!(peak.warnings(), Vec::<String>::new(), "{}", python.name);
+    for_each_python(|python| {
+        for backend in ["loky", "multiprocessing", "threading"] {
+            let folder = Folder::new();
+            run(folder.record_command(&python.path, &["-B"]).arg(&program).arg(backend)).success();
+            // Not JSON: the imports of several processes are 100,000 stacks, each spelled out.
+            let rows = read_csv(&folder.analyze(&["--peak", "--csv"]));
+            let of_block = rows.iter().filter(|row| row["function"] == "block");
+            let bytes: u64 = of_block.map(|row| text(row, "live_bytes").parse::<u64>().expect("bytes")).sum();
+            assert_eq!(bytes, expected, "{backend} on {}", python.name);
+            let timeline: Value = serde_json::from_str(&folder.analyze(&["--timeline", "--json"])).expect("JSON");
+            assert_eq!(list(&timeline, "warnings"), &Vec::<Value>::new(), "{backend} on {}", python.name);
+        }
     });
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use rustix::process::Signal;
-use support::{FIL, Folder, Running, assert_the_same_as_without_fil, for_each_python, library, run, testdata};
+use support::{FIL, Folder, Running, assert_the_same_as_without_fil, behind, for_each_python, library, run, testdata};
 
 /// Begins a job in Python that has handlers and waits for a signal, whenever that comes: Python's part of
 /// a handler runs between two instructions, and a `pause()` that begins before it would wait for ever. So the
@@ -124,9 +124,7 @@ while True: pass
             let folder = Folder::new();
             let recording = folder.record_command(&python.path, &["-c", &code]);
             // Whoever started these tests may ignore it, as nohup(1) does: then fil would leave it alone, as it should.
-            let mut command = Command::new("env");
-            command.arg("--default-signal").arg(recording.get_program()).args(recording.get_args());
-            let mut running = Running::start(command.current_dir(folder.path()));
+            let mut running = Running::start(&mut behind(&["env", "--default-signal"], &recording));
             assert_eq!(running.line(), "ready");
             running.signal(signal);
             let ended = running.end();

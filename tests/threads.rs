@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use support::{Folder, Place, Python, for_each_python, library, line_of, list, number, run, testdata, text};
+use support::{Folder, Place, Python, Row, for_each_python, library, line_of, number, run, testdata};
 
 /// Runs a program with a library as its argument under fil, and without it, which must look the same.
 /// The result is what it printed.
@@ -20,30 +20,6 @@ fn record_with_library(folder: &Folder, python: &Python, program: &str, library:
     assert_eq!(recorded.stdout, plain.stdout, "{}", python.name);
     assert!(!plain.stdout.is_empty());
     plain.stdout
-}
-
-/// A row of `stacks`.
-#[derive(Debug)]
-struct Row {
-    process: u64,
-    thread: String,
-    live_bytes: u64,
-    frames: Vec<Place>,
-}
-
-fn rows(peak: &Value) -> Vec<Row> {
-    let row = |stack: &Value| Row {
-        process: number(stack, "process"),
-        thread: text(stack, "thread").to_owned(),
-        live_bytes: number(stack, "live_bytes"),
-        frames: list(stack, "frames").iter().map(place).collect(),
-    };
-    list(peak, "stacks").iter().map(row).collect()
-}
-
-fn place(frame: &Value) -> Place {
-    let file = Path::new(text(frame, "file")).file_name().unwrap_or_default();
-    (text(frame, "function").to_owned(), file.to_string_lossy().into_owned(), number(frame, "line"))
 }
 
 /// A frame of testdata/c_threads.py, at its line with this text.
@@ -70,7 +46,7 @@ fn what_c_threads_allocate_belongs_to_the_python_stack_that_started_them() {
         let library = library(&folder, "c_threads.c");
         record_with_library(&folder, python, "c_threads.py", &library);
         let peak = folder.peak();
-        let rows = rows(peak.value());
+        let rows = peak.rows();
         let job =
             rows.iter().find(|row| row.thread == "MainThread" && row.frames.is_empty()).expect("start-up").process;
 
@@ -106,7 +82,7 @@ fn threads_have_the_names_that_they_were_given() {
         let folder = Folder::new();
         let library = library(&folder, "c_threads.c");
         let printed = record_with_library(&folder, python, "thread_names.py", &library);
-        let rows = rows(folder.peak().value());
+        let rows = folder.peak().rows();
         let blocks: Vec<_> = printed.lines().map(|line| line.split_once(' ').expect("a size and a name")).collect();
         assert_eq!(blocks.len(), 14, "{printed}");
         for (size, name) in blocks {
@@ -139,7 +115,7 @@ held = bytearray(50_000_000)
 end.set()
 ";
         folder.record_code(&python.path, code).success();
-        let rows = rows(folder.peak().value());
+        let rows = folder.peak().rows();
         let workers: Vec<&Row> = rows.iter().filter(|row| row.thread == "worker").collect();
         assert!(workers.len() >= 20, "{}: {workers:#?}", python.name);
         for worker in workers {
@@ -160,7 +136,7 @@ fn thousands_of_short_threads_are_exact_and_need_little_room() {
         let peak = folder.peak();
         assert_eq!(peak.bytes_of("many_threads.py", "keep"), number(&expected, "python_bytes"), "{}", python.name);
         let c_threads = line_of("many_threads.py", "library.many_threads(");
-        let rows = rows(peak.value());
+        let rows = peak.rows();
         let of_c_threads = rows.iter().filter(|row| {
             row.thread != "MainThread" && row.frames.last().is_some_and(|(_, _, line)| *line == c_threads)
         });

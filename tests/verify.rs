@@ -34,8 +34,8 @@ fn verify_on(python: &Python, program: &str, arguments: &[&str]) {
     let compared: u64 = compared.iter().sum();
     let passed_over: u64 = warnings.iter().filter_map(|warning| stacks_passed_over(warning)).sum();
     let events = peak.number("event_count");
-    // Every second event is an allocation, and the numbers are known to a factor of two.
-    assert!(compared + passed_over > events / 5, "{context}: {events} events: {warnings:#?}");
+    // Every second event is an allocation, and the numbers are known to an eighth.
+    assert!(compared + passed_over > events / 5 * 2, "{context}: {events} events: {warnings:#?}");
     // Before 3.12 nobody can be asked about a sub-interpreter, which does not run with the thread's own state.
     let few = if program.contains("subinterpreters") { events / 2 } else { events / 50 };
     assert!(passed_over < few, "{context}: {events} events: {warnings:#?}");
@@ -84,10 +84,12 @@ fn what_c_code_allocates() {
 #[test]
 fn a_wrong_stack_ends_the_job() {
     for_each_version(|python| {
-        let folder = Folder::new();
-        let ended = record(&folder, python, "verify/threads_job.py", &[], "wrong");
-        assert!(ended.stderr.contains("fil: the call stack differs from Python's own"), "{ended:#?}");
-        assert_eq!(ended.code(), 128 + Signal::ABORT.as_raw(), "{ended:#?}");
+        for mistake in ["wrong-frame", "wrong-caller", "wrong-instruction"] {
+            let folder = Folder::new();
+            let ended = record(&folder, python, "verify/threads_job.py", &[], mistake);
+            assert!(ended.stderr.contains("fil: the call stack differs from Python's own"), "{mistake}: {ended:#?}");
+            assert_eq!(ended.code(), 128 + Signal::ABORT.as_raw(), "{mistake}: {ended:#?}");
+        }
     });
 }
 

@@ -53,11 +53,7 @@ os._exit(0)
     for python in unsupported_pythons() {
         let [smaller, greater] = [100_000, 110_000].map(|size: u64| {
             let folder = Folder::new();
-            let recording = folder.record_command(&python.path, &["-c", code, &size.to_string()]);
-            // Python's own memory depends on addresses and hashes. It is to be the same in both.
-            let mut command = Command::new("setarch");
-            command.arg("-R").arg(recording.get_program()).args(recording.get_args()).current_dir(folder.path());
-            run(command.env("PYTHONHASHSEED", "0")).success();
+            run(&mut folder.record_reproducibly(&python.path, &["-c", code, &size.to_string()])).success();
             folder.peak().number("peak_bytes")
         });
         assert_eq!(greater - smaller, (1 + 3 + 1 + 4096) * 10_000, "{}", python.name);
@@ -77,12 +73,17 @@ print(next(line.split()[-1] for line in open('/proc/self/maps') if 'libpython' i
     for_each_python_that(has_libpython, |python| {
         let told = run(Command::new(&python.path).args(["-c", ask])).success().stdout;
         let (libpython, home) = told.trim().split_once(' ').expect("two paths");
-        let folder = Folder::new();
-        let ended = run(folder.record_command(&program, &[libpython]).env("PYTHONHOME", home)).success();
-        assert!(ended.fil_lines().iter().any(|line| line.contains("Python was loaded when")), "{ended:#?}");
-        let peak = folder.peak();
-        let [warning] = &peak.warnings()[..] else { panic!("{:?} on {}", peak.warnings(), python.name) };
-        assert!(warning.contains("without Python call stacks"), "{warning}");
-        assert!(peak.number("peak_bytes") > 60_000_000, "{}", python.name);
+        let [smaller, greater] = [60_000_000, 60_100_000].map(|size: u64| {
+            let folder = Folder::new();
+            let code = format!("held = bytearray({size})");
+            let mut command = folder.record_reproducibly(&program, &[libpython, &code]);
+            let ended = run(command.env("PYTHONHOME", home)).success();
+            assert!(ended.fil_lines().iter().any(|line| line.contains("Python was loaded when")), "{ended:#?}");
+            let peak = folder.peak();
+            let [warning] = &peak.warnings()[..] else { panic!("{:?} on {}", peak.warnings(), python.name) };
+            assert!(warning.contains("without Python call stacks"), "{warning}");
+            peak.number("peak_bytes")
+        });
+        assert_eq!(greater - smaller, 100_000, "{}", python.name);
     });
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::{Ended, Peak, run, testdata};
+use super::{Ended, Peak, behind, run, testdata};
 
 /// The `fil` binary under test.
 pub(crate) const FIL: &str = env!("CARGO_BIN_EXE_fil");
@@ -57,6 +57,13 @@ impl Folder {
     pub(crate) fn record_command(&self, program: &Path, arguments: &[&str]) -> Command {
         let mut command = self.fil(&["record", "--"]);
         command.arg(program).args(arguments);
+        command
+    }
+
+    /// The same where addresses and hashes are equal each time, and with them what Python takes for itself.
+    pub(crate) fn record_reproducibly(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = behind(&["setarch", "-R"], &self.record_command(program, arguments));
+        command.env("PYTHONHASHSEED", "0");
         command
     }
 

@@ -56,16 +56,24 @@ impl Peak {
 
     /// The stacks, greatest first: their bytes, and their frames, outermost first.
     pub(crate) fn stacks(&self) -> Vec<(u64, Vec<Place>)> {
-        let frame = |frame: &Value| {
+        let mut stacks: Vec<_> = self.rows().into_iter().map(|row| (row.live_bytes, row.frames)).collect();
+        stacks.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
+        stacks
+    }
+
+    /// The stacks with their processes and threads.
+    pub(crate) fn rows(&self) -> Vec<Row> {
+        let place = |frame: &Value| {
             let file = Path::new(text(frame, "file")).file_name().unwrap_or_default();
             (text(frame, "function").to_owned(), file.to_string_lossy().into_owned(), number(frame, "line"))
         };
-        let mut stacks: Vec<_> = list(&self.0, "stacks")
-            .iter()
-            .map(|stack| (number(stack, "live_bytes"), list(stack, "frames").iter().map(frame).collect()))
-            .collect();
-        stacks.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
-        stacks
+        let row = |stack: &Value| Row {
+            process: number(stack, "process"),
+            thread: text(stack, "thread").to_owned(),
+            live_bytes: number(stack, "live_bytes"),
+            frames: list(stack, "frames").iter().map(place).collect(),
+        };
+        list(&self.0, "stacks").iter().map(row).collect()
     }
 
     fn assert_adds_up(&self) {
@@ -82,6 +90,16 @@ impl Peak {
 
 /// A frame of a stack: function, name of the file without its folder, line.
 pub(crate) type Place = (String, String, u64);
+
+/// A row of `stacks`.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) process: u64,
+    pub(crate) thread: String,
+    pub(crate) live_bytes: u64,
+    /// Outermost first.
+    pub(crate) frames: Vec<Place>,
+}
 
 /// A row of `call_sites`.
 #[derive(Debug)]

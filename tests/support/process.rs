@@ -57,6 +57,22 @@ impl Ended {
     }
 }
 
+/// The command as an argument of another one, such as `setarch -R`, in the same folder and environment.
+pub(crate) fn behind(words: &[&str], command: &Command) -> Command {
+    let mut whole = Command::new(words[0]);
+    whole.args(&words[1..]).arg(command.get_program()).args(command.get_args());
+    if let Some(folder) = command.get_current_dir() {
+        whole.current_dir(folder);
+    }
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => whole.env(name, value),
+            None => whole.env_remove(name),
+        };
+    }
+    whole
+}
+
 /// Runs a command to its end without input.
 pub(crate) fn run(command: &mut Command) -> Ended {
     run_with_input(command, b"")
