@@ -10,7 +10,7 @@ use std::process::Command;
 
 use rustix::process::Signal;
 use support::{
-    Folder, HOLD, Python, assert_the_same_as_without_fil, blocks, copy_fil, for_each_python, has_program, held,
+    FIL, Folder, HOLD, Python, assert_the_same_as_without_fil, blocks, copy_fil, for_each_python, has_program, held,
     not_tested, run, run_with_input, testdata,
 };
 
@@ -116,6 +116,21 @@ print(sum(map(sys.getsizeof, held)) + sys.getsizeof(held) - empty)
         let peak = folder.peak();
         assert_eq!(peak.bytes_of("<string>", "fill").to_string(), ended.stdout.trim(), "{}", python.name);
         assert_eq!(peak.warnings(), Vec::<String>::new(), "{}", python.name);
+    });
+}
+
+#[test]
+fn a_job_in_a_deleted_folder_is_recorded() {
+    for_each_python(|python| {
+        let folder = Folder::new();
+        let trace = folder.join("trace.fil");
+        fs::create_dir(folder.join("gone")).expect("a new folder");
+        let script = "cd gone && rmdir \"$PWD\" && exec \"$0\" \"$@\"";
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script, FIL, "record", "-o"]).arg(&trace).arg("--").arg(&python.path);
+        let ended = run(shell.args(["-c", "print('it runs')"]).current_dir(folder.path())).success();
+        assert_eq!(ended.stdout, "it runs\n", "{}: {ended:#?}", python.name);
+        assert!(folder.peak().number("event_count") > 0, "{}", python.name);
     });
 }
 

@@ -26,10 +26,14 @@ def wait_for_signal():
 /// Runs `fil record` in a terminal, presses a key when the job says it is ready, and gives what the
 /// terminal showed.
 fn press(folder: &Folder, key: &str, python: &Path, code: &str) -> String {
-    let program = testdata("terminal.py");
-    let words =
-        [program.to_str().expect("UTF-8"), key, FIL, "record", "--", python.to_str().expect("UTF-8"), "-c", code];
-    run(Command::new(support::python()).args(words).current_dir(folder.path())).success().stdout
+    press_while(folder, key, &[FIL, "record", "--", python.to_str().expect("UTF-8"), "-c", code])
+}
+
+/// The same with any command.
+fn press_while(folder: &Folder, key: &str, command: &[&str]) -> String {
+    let mut terminal = Command::new(support::python());
+    terminal.arg(testdata("terminal.py")).arg(key).args(command).current_dir(folder.path());
+    run(&mut terminal).success().stdout
 }
 
 /// The terminal tells the whole group, and the job hears it once.
@@ -73,13 +77,29 @@ print('ready', flush=True)
 while True: signal.pause()
 ";
     for_each_python(|python| {
-        for (key, name, code) in [("interrupt", "SIGINT", 130), ("quit", "SIGQUIT", 131)] {
+        // An interrupt is told by dying of it, as shells want it.
+        for (key, name, ending) in [("interrupt", "SIGINT", "killed by 2"), ("quit", "SIGQUIT", "exit code 131")] {
             let folder = Folder::new();
             let shown = press(&folder, key, &python.path, job);
             assert!(shown.contains(&format!("killed by {name}")), "{}: {shown}", python.name);
-            assert!(shown.contains(&format!("exit code {code}")), "{}: {shown}", python.name);
+            assert!(shown.contains(ending), "{}: {shown}", python.name);
             assert!(folder.peak().number("event_count") > 0);
         }
+    });
+}
+
+/// A shell that runs a script goes on to the next command unless it learns that this one died of the interrupt.
+#[test]
+fn ctrl_c_ends_a_script_with_recorded_jobs() {
+    let job = "print('ready', flush=True); import time; time.sleep(60)";
+    for_each_python(|python| {
+        let folder = Folder::new();
+        let script =
+            format!("for round in 1 2; do {FIL} record -- {} -c \"{job}\"; done; echo went on", python.path.display());
+        let shown = press_while(&folder, "interrupt", &["/bin/bash", "-c", &script]);
+        assert!(shown.contains("killed by 2"), "{}: {shown}", python.name);
+        assert!(!shown.contains("went on"), "{}: {shown}", python.name);
+        assert_eq!(shown.matches("fil: recorded").count(), 1, "{}: {shown}", python.name);
     });
 }
 
@@ -131,6 +151,68 @@ while True: pass
             assert_eq!(ended.code(), 100 + signal.as_raw(), "{}: {ended:#?}", python.name);
         });
     }
+}
+
+/// A script or a container's entry point has fil in its own group, and signals it alone.
+#[test]
+fn a_signal_to_fil_alone_from_its_own_group_reaches_the_job() {
+    let starter = "
+import signal, subprocess, sys
+number = int(sys.argv[1])
+fil = subprocess.Popen(sys.argv[2:], stdout=subprocess.PIPE, text=True)
+assert fil.stdout.readline() == 'ready\\n'
+fil.send_signal(number)
+print(fil.wait())
+";
+    let job = format!(
+        "{WAIT_FOR_SIGNAL}
+for number in [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1]:
+    signal.signal(number, lambda number, _: sys.exit(100 + number))
+wait_for_signal()
+while True: pass
+"
+    );
+    for signal in [Signal::TERM, Signal::HUP, Signal::USR1] {
+        for_each_python(|python| {
+            let folder = Folder::new();
+            let recording = folder.record_command(&python.path, &["-c", &job]);
+            let starter_path = support::python();
+            let signal = signal.as_raw().to_string();
+            let words = ["env", "--default-signal", starter_path.to_str().expect("UTF-8"), "-c", starter, &signal];
+            let ended = run(&mut behind(&words, &recording)).success();
+            let code = 100 + signal.parse::<i32>().expect("a number");
+            assert_eq!(ended.stdout, format!("{code}\n"), "{}: {ended:#?}", python.name);
+        });
+    }
+}
+
+/// Whoever signals the whole group, from outside of it.
+#[test]
+fn a_signal_to_the_group_reaches_the_job_once() {
+    let code = format!(
+        "{WAIT_FOR_SIGNAL}
+import time
+count = 0
+def handler(*_):
+    global count
+    count += 1
+signal.signal(signal.SIGUSR1, handler)
+wait_for_signal()
+while not count: pass
+# A second one would come within milliseconds.
+time.sleep(0.3)
+print(count)
+"
+    );
+    for_each_python(|python| {
+        let folder = Folder::new();
+        let recording = folder.record_command(&python.path, &["-c", &code]);
+        let mut running = Running::start(&mut behind(&["env", "--default-signal"], &recording));
+        assert_eq!(running.line(), "ready");
+        running.signal_group(Signal::USR1);
+        let ended = running.end();
+        assert_eq!(ended.stdout, "1\n", "{}: {ended:#?}", python.name);
+    });
 }
 
 /// Out of the C library: nothing of fil's is half-done there, and recording goes on.

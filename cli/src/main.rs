@@ -12,6 +12,7 @@
 
 mod analyze;
 mod arguments;
+mod ending;
 mod error;
 mod messages;
 mod process_identity;
@@ -22,16 +23,22 @@ mod run;
 use std::process::ExitCode;
 
 use arguments::{Action, Arguments};
+use ending::Ending;
 use error::CliError;
+use record::signal_witness;
 
 /// The trace that is written and read unless another is named.
 const DEFAULT_TRACE: &str = "trace.fil";
 
 fn main() -> ExitCode {
+    if signal_witness::is_one() {
+        // Its errors are those of pipes to a fil that is gone.
+        return ExitCode::from(u8::from(signal_witness::run().is_err()));
+    }
     let result = Arguments::read().map_err(CliError::from).and_then(|arguments| match arguments.action {
         Action::Record(arguments) => record::record(&arguments),
-        Action::Analyze(arguments) => analyze::analyze(&arguments),
+        Action::Analyze(arguments) => analyze::analyze(&arguments).map(Ending::Exit),
         Action::Run(arguments) => run::run(&arguments),
     });
-    ExitCode::from(result.unwrap_or_else(|error| error.tell()))
+    result.unwrap_or_else(|error| Ending::Exit(error.tell())).exit_code()
 }

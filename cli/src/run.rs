@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 
 use crate::analyze::{self, Screen, flamegraph_file, peak_table};
 use crate::arguments::{PEAK_ROWS, RecordArguments};
+use crate::ending::Ending;
 use crate::error::CliError;
 use crate::record;
 
-/// Returns the exit code: the job's.
-pub(crate) fn run(arguments: &RecordArguments) -> Result<u8, CliError> {
+/// Returns how fil ends: as the job.
+pub(crate) fn run(arguments: &RecordArguments) -> Result<Ending, CliError> {
     let recording = record::record_job(arguments)?;
     if recording.finished.is_some() {
         let trace = analyze::open(&arguments.output)?;
@@ -20,7 +21,7 @@ pub(crate) fn run(arguments: &RecordArguments) -> Result<u8, CliError> {
         peak_table::write(&peak, &trace, PEAK_ROWS as usize, &Screen::of(&stderr), &mut stderr)?;
         flamegraph_file::write(&peak, &trace, &flamegraph_path(&arguments.output))?;
     }
-    Ok(recording.exit_code)
+    Ok(recording.ending)
 }
 
 /// `trace.svg` for `trace.fil`; any other name keeps its own ending in front.

@@ -12,6 +12,7 @@ mod output_place;
 mod recorder_library;
 mod relayed_signals;
 mod salvage;
+pub(crate) mod signal_witness;
 mod source_files;
 mod source_follower;
 mod spool_directory;
@@ -23,6 +24,7 @@ use std::time::Duration;
 use format::TraceHeader;
 
 use crate::arguments::RecordArguments;
+use crate::ending::Ending;
 use crate::error::CliError;
 
 use finish::Finished;
@@ -41,18 +43,18 @@ pub(crate) use trace_file::{TraceFile, read_header};
 /// What came of recording a job.
 pub(crate) struct Recording {
     /// For the caller of fil: the job's own, unless nothing was recorded.
-    pub(crate) exit_code: u8,
+    pub(crate) ending: Ending,
     /// What is in the trace, if it can be analyzed.
     pub(crate) finished: Option<Finished>,
 }
 
-/// `fil record`: returns the exit code.
-pub(crate) fn record(arguments: &RecordArguments) -> Result<u8, CliError> {
+/// `fil record`: returns how fil ends.
+pub(crate) fn record(arguments: &RecordArguments) -> Result<Ending, CliError> {
     let recording = record_job(arguments)?;
     if let Some(finished) = &recording.finished {
         closing_lines::tell_next(&arguments.output, finished);
     }
-    Ok(recording.exit_code)
+    Ok(recording.ending)
 }
 
 /// Records a job and tells on stderr how it went.
@@ -62,7 +64,7 @@ pub(crate) fn record_job(arguments: &RecordArguments) -> Result<Recording, CliEr
     let lock = FolderLock::wait(&arguments.output);
     let place = OutputPlace::check(&arguments.output)?;
     let library = RecorderLibrary::place(&place.folder)?;
-    let start = Start::now()?;
+    let start = Start::now();
     let spools = SpoolDirectory::create(&place.trace, start.monotonic_ns, library.path())?;
 
     let begun = start.header(&arguments.command, &spools).and_then(|header| begin(&place, &header));
@@ -91,7 +93,8 @@ pub(crate) fn record_job(arguments: &RecordArguments) -> Result<Recording, CliEr
     if ended.core_dumped || !matches!(&finished, Ok(finished) if finished.still_running == 0) {
         library.keep();
     }
-    Ok(Recording { exit_code, finished: finished.ok().filter(|finished| finished.processes > 0) })
+    let ending = Ending::of_job(exit_code, ended.end);
+    Ok(Recording { ending, finished: finished.ok().filter(|finished| finished.processes > 0) })
 }
 
 fn begin(place: &OutputPlace, header: &TraceHeader) -> Result<(TraceFile, SourceFiles), CliError> {

@@ -1,11 +1,10 @@
 //! Signals that reach fil while the job runs.
 //!
-//! Fil and its job are in one process group. What goes to the group reaches the job without fil:
-//! Ctrl-C and Ctrl-\ from the terminal, its hangup, and what a process of the group itself sends
-//! (timeout(1)). The job decides what that means, and fil stays to finish the trace. A signal that a
-//! process outside sends is mostly meant for fil alone, by a batch system, a container's stop or
-//! kill(1), and is passed on. That a process outside signals the whole group cannot be told apart;
-//! the job then gets the signal twice (sudo(8) draws the same line).
+//! Fil and its job are in one process group. What goes to the group reaches the job without fil: Ctrl-C and Ctrl-\ from the
+//! terminal, its hangup, timeout(1). The job decides what that means, and fil stays to finish the trace. What is sent to fil
+//! alone, by a batch system, a container's stop, a script or kill(1), is passed on. The two are told apart by what
+//! `signal_witness.rs` says; without an answer a sender in the same group is taken for one that signals the group (sudo(8)
+//! draws that line).
 //!
 //! The job starts with the dispositions fil was started with: exec(2) resets signals that are
 //! caught, as all of these are, and a signal that was ignored from the beginning (nohup) is not
@@ -23,6 +22,8 @@ use signal_hook::iterator::exfiltrator::WithOrigin;
 use signal_hook::iterator::exfiltrator::origin::Origin;
 use signal_hook::iterator::{Handle, SignalsInfo};
 
+use crate::record::signal_witness::SignalWitness;
+
 const CAUGHT: [i32; 6] = [SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2];
 
 /// From now on a file that grows over the limit (`ulimit -f`) is an error of the write to it, and not
@@ -34,23 +35,27 @@ pub(crate) fn survive_file_size_limit() -> io::Result<()> {
 /// From the first caught signal on, they wait here for the job.
 pub(crate) struct RelayedSignals {
     signals: SignalsInfo<WithOrigin>,
+    caught: Vec<i32>,
 }
 
 impl RelayedSignals {
     /// Catches the signals, to the end of fil.
     pub(crate) fn catch() -> io::Result<RelayedSignals> {
         let ignored = ignored_signals(&fs::read_to_string("/proc/self/status").unwrap_or_default());
-        let caught = CAUGHT.into_iter().filter(|signal| ignored & 1 << (signal - 1) == 0);
+        let caught: Vec<i32> = CAUGHT.into_iter().filter(|signal| ignored & 1 << (signal - 1) == 0).collect();
         // Where SIGCHLD is ignored, the system forgets how children ended. So it is never ignored.
-        Ok(RelayedSignals { signals: SignalsInfo::new(caught.chain([SIGCHLD]))? })
+        Ok(RelayedSignals { signals: SignalsInfo::new(caught.iter().chain([&SIGCHLD]))?, caught })
     }
 
     /// Passes on to the job what is meant for it.
     pub(crate) fn relay_to(mut self, job: Pid) -> io::Result<Relay> {
         let handle = self.signals.handle();
         let thread = thread::Builder::new().spawn(move || {
-            for origin in self.signals.forever().filter(is_for_fil_alone) {
-                if let Some(signal) = Signal::from_named_raw(origin.signal) {
+            let mut witness = SignalWitness::start(&self.caught).ok();
+            for origin in self.signals.forever() {
+                if let Some(signal) = Signal::from_named_raw(origin.signal)
+                    && is_for_fil_alone(&origin, witness.as_mut())
+                {
                     // A job of another user (sudo) cannot be signalled; there is nothing else to do.
                     let _ = kill_process(job, signal);
                 }
@@ -61,8 +66,11 @@ impl RelayedSignals {
 }
 
 /// Whether the signal did not reach the job by itself.
-fn is_for_fil_alone(origin: &Origin) -> bool {
+fn is_for_fil_alone(origin: &Origin, witness: Option<&mut SignalWitness>) -> bool {
     let Some(sender) = origin.process.filter(|_| origin.signal != SIGCHLD) else { return false };
+    if let Some(group_got_it) = witness.and_then(|witness| witness.has_got(origin.signal)) {
+        return !group_got_it;
+    }
     // A sender that is gone or in another namespace of process ids is not of the group.
     let group = Pid::from_raw(sender.pid).and_then(|sender| getpgid(Some(sender)).ok());
     group != Some(getpgrp())

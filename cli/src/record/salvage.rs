@@ -161,7 +161,7 @@ mod tests {
         fn begin() -> Recording {
             let folder = tempfile::tempdir().expect("folder");
             let place = OutputPlace::check(&folder.path().join("trace.fil")).expect("usable");
-            let start = Start::now().expect("start");
+            let start = Start::now();
             let spools =
                 SpoolDirectory::create(&place.trace, start.monotonic_ns, Path::new("/nowhere")).expect("created");
             let header = start.header(&["job".into()], &spools).expect("header");

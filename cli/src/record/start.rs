@@ -20,12 +20,13 @@ pub(crate) struct Start {
 }
 
 impl Start {
-    pub(crate) fn now() -> Result<Start, CliError> {
-        let working_directory = env::current_dir().map_err(CliError::Preparation)?;
+    pub(crate) fn now() -> Start {
+        // One that was deleted has no name; the job can run there all the same.
+        let working_directory = env::current_dir().unwrap_or_default();
         // A clock that stands before 1970 is told as it is: wrong, but no reason to stop.
         let wall_clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let wall_clock_ns = u64::try_from(wall_clock.as_nanos()).unwrap_or(u64::MAX);
-        Ok(Start { working_directory, monotonic_ns: monotonic_ns(), wall_clock_ns })
+        Start { working_directory, monotonic_ns: monotonic_ns(), wall_clock_ns }
     }
 
     pub(crate) fn header(&self, command: &[OsString], spools: &SpoolDirectory) -> Result<TraceHeader, CliError> {
