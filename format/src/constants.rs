@@ -29,7 +29,8 @@ pub const MAX_HEADER_BYTES: usize = 8 << 20;
 /// A source file longer than this is stored up to here, which leaves room for its name.
 pub const MAX_SOURCE_BYTES: usize = 2 << 20;
 
-/// No event takes more bytes than this: a tag, three varints of at most 10 bytes, one of 5, one byte.
+/// No event takes more bytes than this. The longest has a tag, two varints of at most 10 bytes, one byte, two varints of at
+/// most 5: 32 bytes.
 pub const MAX_EVENT_BYTES: usize = 40;
 
 /// A name of a function, file or thread is stored up to this many bytes (a path has at most 4096).

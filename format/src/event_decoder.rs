@@ -1,13 +1,14 @@
 //! Bytes to events: the inverse of `event_encoder.rs`, for bytes that may be damaged.
 
+use crate::distance::{DISTANCE_BYTES, NO_DISTANCE, at_distance, at_far_distance};
 use crate::error::FormatError;
 use crate::event::{Domain, Event, MappingKind};
 use crate::event_encoder::{
-    LIKELY_ADDRESS, OTHER_FREE, OTHER_FREE_IN_REGION, OTHER_MAP, OTHER_PROTECT, OTHER_REMAP, OTHER_TIME, OTHER_TURN,
-    OTHER_UNDO_FREE, OTHER_UNMAP, SAME_STACK, STACK_OF_SAME_PATH, STACK_SPELLED_OUT, TAG_ALLOC_HEAP, TAG_ALLOC_PYTHON,
-    TAG_FREE,
+    ALLOC_CODE_SHIFT, ALLOC_DISTANCE, FREE_CODE_SHIFT, FREE_DISTANCE, HEAD_ALLOC, HEAD_FREE, OTHER_ALLOC_HEAP,
+    OTHER_ALLOC_PYTHON, OTHER_FREE, OTHER_MAP, OTHER_PROTECT, OTHER_REMAP, OTHER_TIME, OTHER_TURN, OTHER_UNDO_FREE,
+    OTHER_UNMAP, STACK_OF_SAME_PATH, STACK_SPELLED_OUT,
 };
-use crate::event_model::{Class, EventModel, SIZE_SPELLED_OUT, unrotate};
+use crate::event_model::{Class, EventModel};
 use crate::ids::{PathId, StackId};
 use crate::varint::{read, unzigzag};
 
@@ -40,44 +41,75 @@ impl<'a> EventDecoder<'a> {
     #[inline]
     fn decode(&mut self, at: &mut usize) -> Result<Event, FormatError> {
         let offset = *at;
-        let tag = self.bytes[offset];
-        *at += 1;
-        match tag & 3 {
-            TAG_ALLOC_PYTHON => self.alloc(at, tag, Domain::Python),
-            TAG_ALLOC_HEAP => self.alloc(at, tag, Domain::Heap),
-            TAG_FREE => Ok(Event::Free { address: self.model.take_recent_by_code(tag >> 2) }),
-            _ => self.other(at, tag, offset),
+        let first = self.bytes[offset];
+        if u16::from(first) & 1 == HEAD_ALLOC {
+            self.alloc_at_site(at)
+        } else if u16::from(first) & 3 == HEAD_FREE {
+            self.free_nearby(at)
+        } else {
+            *at += 1;
+            self.other(at, first, offset)
         }
     }
 
     #[inline]
-    fn alloc(&mut self, at: &mut usize, tag: u8, domain: Domain) -> Result<Event, FormatError> {
-        let code = tag >> 4;
-        let size = if code == SIZE_SPELLED_OUT {
-            let size = read(self.bytes, at)?;
-            self.model.note_size(size);
-            size
-        } else {
-            self.model.size_of_code(code)
-        };
-        let class = Class::of(domain, size);
-        let likely = self.model.take_likely_address(class);
-        let address = if tag & LIKELY_ADDRESS != 0 {
-            likely
-        } else {
-            unrotate(self.model.alloc_base(class).wrapping_add(unzigzag(read(self.bytes, at)?)))
-        };
-        let stack = if tag & SAME_STACK != 0 { self.model.last_stack() } else { self.stack(at)? };
-        self.model.note_alloc(class, address);
+    fn alloc_at_site(&mut self, at: &mut usize) -> Result<Event, FormatError> {
+        let head = self.word(at)?;
+        let (domain, size, stack) = self.model.site_of_code(head >> ALLOC_CODE_SHIFT);
+        let (class, room) = Class::of(domain, size);
+        let distance = if head & ALLOC_DISTANCE == 0 { NO_DISTANCE } else { self.distance(at)? };
+        let address = at_distance(self.model.likely_address(class), distance);
+        self.model.note_alloc(class, room, address);
         Ok(Event::Alloc { domain, address, size, stack })
     }
 
     #[inline]
-    fn free(&mut self, at: &mut usize, region: Option<u8>) -> Result<Event, FormatError> {
-        let base = self.model.free_base_by_code(region);
-        let address = unrotate(base.wrapping_add(unzigzag(read(self.bytes, at)?)));
+    fn free_nearby(&mut self, at: &mut usize) -> Result<Event, FormatError> {
+        let head = self.word(at)?;
+        let distance = if head & FREE_DISTANCE == 0 { NO_DISTANCE } else { self.distance(at)? };
+        let address = at_distance(self.model.last_of_region(head >> FREE_CODE_SHIFT), distance);
         self.model.note_free(address);
         Ok(Event::Free { address })
+    }
+
+    fn spelled_alloc(&mut self, at: &mut usize, domain: Domain) -> Result<Event, FormatError> {
+        let size = read(self.bytes, at)?;
+        let (class, room) = Class::of(domain, size);
+        let address = at_far_distance(self.model.likely_address(class), unzigzag(read(self.bytes, at)?));
+        let stack = self.stack(at)?;
+        self.model.note_alloc(class, room, address);
+        self.model.note_site(domain, size, stack);
+        Ok(Event::Alloc { domain, address, size, stack })
+    }
+
+    fn spelled_free(&mut self, at: &mut usize) -> Result<Event, FormatError> {
+        let address = at_far_distance(self.model.last_far_free, unzigzag(read(self.bytes, at)?));
+        self.model.last_far_free = address;
+        self.model.note_free(address);
+        Ok(Event::Free { address })
+    }
+
+    /// A number of two bytes, the lowest one first.
+    #[inline]
+    fn word(&self, at: &mut usize) -> Result<u16, FormatError> {
+        Ok(u16::from_le_bytes(self.bytes_at(at)?))
+    }
+
+    /// A number of three bytes, the lowest one first.
+    #[inline]
+    fn distance(&self, at: &mut usize) -> Result<u32, FormatError> {
+        let [low, middle, high]: [u8; DISTANCE_BYTES] = self.bytes_at(at)?;
+        Ok(u32::from_le_bytes([low, middle, high, 0]))
+    }
+
+    #[inline]
+    fn bytes_at<const COUNT: usize>(&self, at: &mut usize) -> Result<[u8; COUNT], FormatError> {
+        let bytes = self.bytes.get(*at..).and_then(|rest| rest.first_chunk());
+        let Some(&bytes) = bytes else {
+            return Err(FormatError::Truncated { needed: *at + COUNT, available: self.bytes.len() });
+        };
+        *at += COUNT;
+        Ok(bytes)
     }
 
     fn other(&mut self, at: &mut usize, tag: u8, offset: usize) -> Result<Event, FormatError> {
@@ -108,8 +140,9 @@ impl<'a> EventDecoder<'a> {
                 let ((address, length), stack) = (self.range(at)?, self.stack(at)?);
                 Ok(Event::Remap { address, length, stack })
             }
-            OTHER_FREE => self.free(at, None),
-            code @ OTHER_FREE_IN_REGION.. => self.free(at, Some(code - OTHER_FREE_IN_REGION)),
+            OTHER_FREE => self.spelled_free(at),
+            OTHER_ALLOC_PYTHON => self.spelled_alloc(at, Domain::Python),
+            OTHER_ALLOC_HEAP => self.spelled_alloc(at, Domain::Heap),
             _ => Err(FormatError::UnknownEvent { tag, offset }),
         }
     }

@@ -1,20 +1,25 @@
 //! Events to bytes. See `docs/FORMAT.md`, "Events", for the tables.
 
+use crate::distance::{distance, far_distance};
 use crate::event::{Domain, Event, MappingKind};
-use crate::event_model::{Class, EventModel, RECENT, REGIONS, SIZE_SPELLED_OUT, STACKS, rotate};
-use crate::event_room::{EVENT_ROOM_BYTES, EventRoom, put};
+use crate::event_model::{Class, EventModel, REGIONS, SITE_CODES, STACKS};
+use crate::event_room::{EVENT_ROOM_BYTES, EventRoom, put, put_head};
 use crate::ids::StackId;
 use crate::varint::{write, zigzag};
 
-/// Low two bits of a tag.
-pub(crate) const TAG_ALLOC_PYTHON: u8 = 0;
-pub(crate) const TAG_ALLOC_HEAP: u8 = 1;
-pub(crate) const TAG_FREE: u8 = 2;
+/// Low bit of a head: an allocation at a recent site.
+pub(crate) const HEAD_ALLOC: u16 = 0;
+pub(crate) const ALLOC_DISTANCE: u16 = 1 << 1;
+pub(crate) const ALLOC_CODE_SHIFT: u32 = 2;
+/// Low two bits of a head: a free near the last address of its region.
+pub(crate) const HEAD_FREE: u16 = 1;
+pub(crate) const FREE_DISTANCE: u16 = 1 << 2;
+pub(crate) const FREE_CODE_SHIFT: u32 = 3;
+/// Low two bits of a tag, which is the first byte of anything else.
 pub(crate) const TAG_OTHER: u8 = 3;
-/// Bits of an allocation's tag; its size code is above them.
-pub(crate) const SAME_STACK: u8 = 1 << 2;
-pub(crate) const LIKELY_ADDRESS: u8 = 1 << 3;
-/// What the upper six bits of a tag of [`TAG_OTHER`] say.
+const _: () = assert!(SITE_CODES << ALLOC_CODE_SHIFT <= 1 << 16 && REGIONS << FREE_CODE_SHIFT <= 1 << 16);
+
+/// What the upper six bits of a tag say.
 pub(crate) const OTHER_TURN: u8 = 0;
 pub(crate) const OTHER_TIME: u8 = 1;
 pub(crate) const OTHER_UNDO_FREE: u8 = 2;
@@ -25,9 +30,8 @@ pub(crate) const OTHER_MAP: u8 = 4;
 pub(crate) const OTHER_PROTECT: u8 = 12;
 pub(crate) const OTHER_REMAP: u8 = 14;
 pub(crate) const OTHER_FREE: u8 = 15;
-/// The first of [`REGIONS`] numbers: a free in the region of that code.
-pub(crate) const OTHER_FREE_IN_REGION: u8 = 17;
-const _: () = assert!(OTHER_FREE_IN_REGION as usize + REGIONS == 64 && RECENT == 64, "tags have six bits for it");
+pub(crate) const OTHER_ALLOC_PYTHON: u8 = 16;
+pub(crate) const OTHER_ALLOC_HEAP: u8 = 17;
 const _: () = assert!(OTHER_MAP as usize + 2 * MappingKind::ALL.len() == OTHER_PROTECT as usize);
 
 /// Codes of stacks, behind those of recent ones: the path is the last one, or is told too.
@@ -37,8 +41,8 @@ const _: () = assert!(STACKS <= STACK_OF_SAME_PATH as usize);
 
 /// Encodes the events of one chunk.
 ///
-/// Every method writes at `out[at..]`, where [`MAX_EVENT_BYTES`](crate::constants::MAX_EVENT_BYTES) bytes must be free,
-/// and returns the offset behind what it wrote.
+/// Every method writes an event at the beginning of the room and returns how many bytes it takes, at most
+/// [`MAX_EVENT_BYTES`](crate::constants::MAX_EVENT_BYTES).
 pub struct EventEncoder {
     model: EventModel,
 }
@@ -48,6 +52,10 @@ impl EventEncoder {
     pub fn new(first_ns: u64, first_turn: u64) -> EventEncoder {
         EventEncoder { model: EventModel::new(first_ns, first_turn) }
     }
+
+    /// An encoder for a chunk of time and turn 0. It is large, and nothing but zeros: made of this it can be set up where it
+    /// stays.
+    pub const BEGINNING: EventEncoder = EventEncoder { model: EventModel::BEGINNING };
 
     /// Starts the next chunk.
     pub fn restart(&mut self, first_ns: u64, first_turn: u64) {
@@ -60,69 +68,81 @@ impl EventEncoder {
     }
 
     /// A block came to life.
+    pub fn alloc(&mut self, out: &mut EventRoom, domain: Domain, address: u64, size: u64, stack: StackId) -> usize {
+        match self.alloc_at_site(out, domain, address, size, stack) {
+            Some(written) => written,
+            None => self.spell_alloc(out, domain, address, size, stack),
+        }
+    }
+
+    /// The same if it can be said in few bytes: at a recent site, near the likely address. Most can. Else nothing is done,
+    /// as for all sizes of [`TIME_STAMP_SIZE`](crate::constants::TIME_STAMP_SIZE) or more.
     #[inline(always)]
-    pub fn alloc(
+    pub fn alloc_at_site(
         &mut self,
         out: &mut EventRoom,
-        at: usize,
         domain: Domain,
         address: u64,
         size: u64,
         stack: StackId,
-    ) -> usize {
-        let model = &mut self.model;
-        let class = Class::of(domain, size);
-        let size_code = model.size_code(size);
-        let tag_at = at;
-        let mut tag = size_code << 4
-            | match domain {
-                Domain::Python => TAG_ALLOC_PYTHON,
-                Domain::Heap => TAG_ALLOC_HEAP,
-            };
-        let mut at = at + 1;
-        if size_code == SIZE_SPELLED_OUT {
-            at = write(out, at, size);
-        }
-        if model.take_likely_address(class) == address {
-            tag |= LIKELY_ADDRESS;
-        } else {
-            at = write(out, at, zigzag(rotate(address).wrapping_sub(model.alloc_base(class))));
-        }
-        model.note_alloc(class, address);
-        if model.is_last_stack(stack) {
-            tag |= SAME_STACK;
-        } else {
-            at = self.stack(out, at, stack);
-        }
-        put(out, tag_at, tag);
-        at
+    ) -> Option<usize> {
+        let code = self.model.site_code(domain, size, stack)?;
+        let (class, room) = Class::of(domain, size);
+        let distance = distance(self.model.likely_address(class), address)?;
+        self.model.note_alloc(class, room, address);
+        Some(put_head(out, HEAD_ALLOC | code << ALLOC_CODE_SHIFT, ALLOC_DISTANCE, distance))
+    }
+
+    fn spell_alloc(&mut self, out: &mut EventRoom, domain: Domain, address: u64, size: u64, stack: StackId) -> usize {
+        let at = self.tag(
+            out,
+            match domain {
+                Domain::Python => OTHER_ALLOC_PYTHON,
+                Domain::Heap => OTHER_ALLOC_HEAP,
+            },
+        );
+        let (class, room) = Class::of(domain, size);
+        let at = write(out, at, size);
+        let at = write(out, at, zigzag(far_distance(self.model.likely_address(class), address)));
+        self.model.note_alloc(class, room, address);
+        self.model.note_site(domain, size, stack);
+        self.stack(out, at, stack)
     }
 
     /// A block is given back.
-    #[inline(always)]
-    pub fn free(&mut self, out: &mut EventRoom, at: usize, address: u64) -> usize {
-        if let Some(code) = self.model.take_recent(address) {
-            put(out, at, TAG_FREE | code << 2);
-            return at + 1;
+    pub fn free(&mut self, out: &mut EventRoom, address: u64) -> usize {
+        match self.free_nearby(out, address) {
+            Some(written) => written,
+            None => self.spell_free(out, address),
         }
-        let (region, base) = self.model.free_base(address);
-        let code = region.map_or(OTHER_FREE, |region| OTHER_FREE_IN_REGION + region);
-        put(out, at, TAG_OTHER | code << 2);
+    }
+
+    /// The same if it can be said in few bytes: near the last address of its region. Most can. Else nothing is done.
+    #[inline(always)]
+    pub fn free_nearby(&mut self, out: &mut EventRoom, address: u64) -> Option<usize> {
+        let code = EventModel::region_code(address);
+        let distance = distance(self.model.last_of_region(code), address)?;
         self.model.note_free(address);
-        write(out, at + 1, zigzag(rotate(address).wrapping_sub(base)))
+        Some(put_head(out, HEAD_FREE | code << FREE_CODE_SHIFT, FREE_DISTANCE, distance))
+    }
+
+    fn spell_free(&mut self, out: &mut EventRoom, address: u64) -> usize {
+        let at = self.tag(out, OTHER_FREE);
+        let at = write(out, at, zigzag(far_distance(self.model.last_far_free, address)));
+        self.model.last_far_free = address;
+        self.model.note_free(address);
+        at
     }
 
     /// The thread's last free did not happen.
-    pub fn undo_free(&mut self, out: &mut EventRoom, at: usize) -> usize {
-        self.tag(out, at, OTHER_UNDO_FREE)
+    pub fn undo_free(&mut self, out: &mut EventRoom) -> usize {
+        self.tag(out, OTHER_UNDO_FREE)
     }
 
     /// A range was mapped.
-    #[expect(clippy::too_many_arguments, reason = "the fields of the event, and where to write")]
     pub fn map(
         &mut self,
         out: &mut EventRoom,
-        at: usize,
         kind: MappingKind,
         accessible: bool,
         address: u64,
@@ -135,14 +155,14 @@ impl EventEncoder {
             MappingKind::File => 2,
             MappingKind::PythonArena => 3,
         };
-        let at = self.tag(out, at, OTHER_MAP + 2 * number + u8::from(accessible));
+        let at = self.tag(out, OTHER_MAP + 2 * number + u8::from(accessible));
         let at = self.range(out, at, address, length);
         self.stack(out, at, stack)
     }
 
     /// A range is no longer mapped.
-    pub fn unmap(&mut self, out: &mut EventRoom, at: usize, address: u64, length: u64) -> usize {
-        let at = self.tag(out, at, OTHER_UNMAP);
+    pub fn unmap(&mut self, out: &mut EventRoom, address: u64, length: u64) -> usize {
+        let at = self.tag(out, OTHER_UNMAP);
         self.range(out, at, address, length)
     }
 
@@ -150,27 +170,26 @@ impl EventEncoder {
     pub fn protect(
         &mut self,
         out: &mut EventRoom,
-        at: usize,
         accessible: bool,
         address: u64,
         length: u64,
         stack: StackId,
     ) -> usize {
-        let at = self.tag(out, at, OTHER_PROTECT + u8::from(accessible));
+        let at = self.tag(out, OTHER_PROTECT + u8::from(accessible));
         let at = self.range(out, at, address, length);
         self.stack(out, at, stack)
     }
 
     /// What the thread's last unmapping took away is mapped again.
-    pub fn remap(&mut self, out: &mut EventRoom, at: usize, address: u64, length: u64, stack: StackId) -> usize {
-        let at = self.tag(out, at, OTHER_REMAP);
+    pub fn remap(&mut self, out: &mut EventRoom, address: u64, length: u64, stack: StackId) -> usize {
+        let at = self.tag(out, OTHER_REMAP);
         let at = self.range(out, at, address, length);
         self.stack(out, at, stack)
     }
 
     /// Mark: the clock shows `ns`. A clock that goes back is written as standing still.
-    pub fn time(&mut self, out: &mut EventRoom, at: usize, ns: u64) -> usize {
-        let at = self.tag(out, at, OTHER_TIME);
+    pub fn time(&mut self, out: &mut EventRoom, ns: u64) -> usize {
+        let at = self.tag(out, OTHER_TIME);
         let passed = ns.saturating_sub(self.model.last_ns);
         self.model.last_ns += passed;
         write(out, at, passed)
@@ -178,8 +197,8 @@ impl EventEncoder {
 
     /// Mark: a new turn begins. Turns rise.
     #[inline]
-    pub fn turn(&mut self, out: &mut EventRoom, at: usize, turn: u64) -> usize {
-        let at = self.tag(out, at, OTHER_TURN);
+    pub fn turn(&mut self, out: &mut EventRoom, turn: u64) -> usize {
+        let at = self.tag(out, OTHER_TURN);
         let difference = turn.wrapping_sub(self.model.last_turn);
         self.model.last_turn = turn;
         write(out, at, difference)
@@ -189,27 +208,27 @@ impl EventEncoder {
     pub fn encode(&mut self, bytes: &mut Vec<u8>, event: Event) {
         let mut out = [0; EVENT_ROOM_BYTES];
         let end = match event {
-            Event::Alloc { domain, address, size, stack } => self.alloc(&mut out, 0, domain, address, size, stack),
-            Event::Free { address } => self.free(&mut out, 0, address),
-            Event::UndoFree => self.undo_free(&mut out, 0),
+            Event::Alloc { domain, address, size, stack } => self.alloc(&mut out, domain, address, size, stack),
+            Event::Free { address } => self.free(&mut out, address),
+            Event::UndoFree => self.undo_free(&mut out),
             Event::Map { kind, accessible, address, length, stack } => {
-                self.map(&mut out, 0, kind, accessible, address, length, stack)
+                self.map(&mut out, kind, accessible, address, length, stack)
             }
-            Event::Unmap { address, length } => self.unmap(&mut out, 0, address, length),
+            Event::Unmap { address, length } => self.unmap(&mut out, address, length),
             Event::Protect { accessible, address, length, stack } => {
-                self.protect(&mut out, 0, accessible, address, length, stack)
+                self.protect(&mut out, accessible, address, length, stack)
             }
-            Event::Remap { address, length, stack } => self.remap(&mut out, 0, address, length, stack),
-            Event::Time { ns } => self.time(&mut out, 0, ns),
-            Event::Turn { turn } => self.turn(&mut out, 0, turn),
+            Event::Remap { address, length, stack } => self.remap(&mut out, address, length, stack),
+            Event::Time { ns } => self.time(&mut out, ns),
+            Event::Turn { turn } => self.turn(&mut out, turn),
         };
         bytes.extend_from_slice(&out[..end]);
     }
 
     #[inline]
-    fn tag(&self, out: &mut EventRoom, at: usize, other: u8) -> usize {
-        put(out, at, TAG_OTHER | other << 2);
-        at + 1
+    fn tag(&self, out: &mut EventRoom, other: u8) -> usize {
+        put(out, 0, TAG_OTHER | other << 2);
+        1
     }
 
     fn range(&self, out: &mut EventRoom, at: usize, address: u64, length: u64) -> usize {
@@ -217,7 +236,6 @@ impl EventEncoder {
         write(out, at, length)
     }
 
-    #[inline(always)]
     fn stack(&mut self, out: &mut EventRoom, at: usize, stack: StackId) -> usize {
         let last = self.model.last_stack();
         match self.model.stack_code(stack) {
@@ -230,7 +248,6 @@ impl EventEncoder {
     }
 }
 
-#[inline(never)]
 fn spell_stack(out: &mut EventRoom, at: usize, last: StackId, stack: StackId) -> usize {
     if last.path == stack.path {
         put(out, at, STACK_OF_SAME_PATH);

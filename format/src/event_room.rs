@@ -1,10 +1,23 @@
 //! Where events are written: room for some, always of the same length, so that no write needs to be checked.
 
+use crate::distance::{DISTANCE_BYTES, NO_DISTANCE};
+
 /// Room for a time stamp, a turn, and an event. A power of two.
 pub const EVENT_ROOM_BYTES: usize = 128;
 
 /// The room.
 pub type EventRoom = [u8; EVENT_ROOM_BYTES];
+
+/// Writes the head of an event, which is of two bytes, and the distance behind it, if there is one: then the bit `with` of
+/// the head tells so. Returns how many bytes that are.
+#[inline(always)]
+pub(crate) fn put_head(room: &mut EventRoom, head: u16, with: u16, distance: u32) -> usize {
+    // Without a branch: both are written, and what does not count lies behind the event, where nobody reads.
+    let has_distance = u64::from(distance != NO_DISTANCE);
+    let both = u64::from(head) | (has_distance * u64::from(with)) | (u64::from(distance) << 16);
+    room[..8].copy_from_slice(&both.to_le_bytes());
+    2 + DISTANCE_BYTES * has_distance as usize
+}
 
 /// Writes a byte. `at` is inside the room, which is the caller's to see to: what is not comes back to its beginning.
 #[inline(always)]

@@ -23,6 +23,7 @@
 mod chunk;
 pub mod constants;
 mod definition;
+mod distance;
 mod error;
 mod event;
 mod event_decoder;

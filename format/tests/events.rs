@@ -14,6 +14,8 @@ fn address() -> impl Strategy<Value = u64> {
     prop_oneof![
         6 => (0u64..96).prop_map(|block| 0x7f12_3456_7000 + 16 * block),
         2 => (0u64..512).prop_map(|offset| 0x5555_0000_0000 + offset),
+        // As far as is near, and a little farther.
+        1 => (0u64..64).prop_map(|block| 0x7f12_3456_7000 + (1 << 27) - 512 + 16 * block),
         1 => any::<u64>(),
         1 => prop::sample::select(vec![0, 1, 15, 16, 1 << 47, 1 << 63, u64::MAX - 15, u64::MAX]),
     ]
@@ -24,12 +26,13 @@ fn size() -> impl Strategy<Value = u64> {
         6 => (0u64..40).prop_map(|class| 8 * class),
         2 => 0u64..2000,
         1 => any::<u64>(),
-        1 => prop::sample::select(vec![0, 1, 624, 625, 640, 641, u64::MAX - 8, u64::MAX]),
+        1 => prop::sample::select(vec![0, 1, 24, 25, 1008, 1024, 1040, 65_535, 65_536, u64::MAX - 8, u64::MAX]),
     ]
 }
 
 fn stack() -> impl Strategy<Value = StackId> {
-    let number = || prop_oneof![4 => 0u32..4, 2 => 0u32..100_000, 1 => any::<u32>()];
+    let edges = || prop::sample::select(vec![65_535, 65_536, u32::MAX]);
+    let number = || prop_oneof![4 => 0u32..4, 2 => 0u32..100_000, 1 => edges(), 1 => any::<u32>()];
     (number(), number()).prop_map(|(path, instruction)| StackId { path: PathId(path), instruction })
 }
 
@@ -189,14 +192,15 @@ fn the_example_of_the_document() {
     let events = [
         (
             alloc(0x7f00_0000_1000, 32, 40),
-            &[0xf0, 0x20, 0x80, 0x84, 0x80, 0x80, 0x80, 0xfc, 0x03, 0x81, 0x06, 0x28][..],
+            &[0x43, 0x20, 0x80, 0x84, 0x80, 0x80, 0x80, 0xfc, 0x03, 0x81, 0x06, 0x28][..],
         ),
-        (alloc(0x7f00_0000_1020, 32, 40), &[0xc4, 0x04]),
-        (Event::Free { address: 0x7f00_0000_1020 }, &[0x32]),
-        (alloc(0x7f00_0000_1020, 32, 44), &[0xc8, 0x80, 0x2c]),
-        (alloc(0x7f00_0000_1040, 32, 40), &[0xc0, 0x04, 0x1b]),
-        (Event::Free { address: 0x7f00_0000_2000 }, &[0x3f, 0x80, 0x88, 0x80, 0x80, 0x80, 0xfc, 0x03]),
-        (Event::Free { address: 0x7f00_0000_2040 }, &[0x57, 0x08]),
+        (alloc(0x7f00_0000_1020, 32, 40), &[0x98, 0x04]),
+        (Event::Free { address: 0x7f00_0000_1020 }, &[0xc1, 0x00]),
+        (alloc(0x7f00_0000_1020, 32, 44), &[0x43, 0x20, 0x00, 0x80, 0x2c]),
+        (alloc(0x7f00_0000_1080, 32, 40), &[0x9a, 0x04, 0x04, 0x00, 0x80]),
+        (Event::Free { address: 0x7f00_0000_1000 }, &[0xc5, 0x00, 0xf8, 0xff, 0x7f]),
+        (Event::Free { address: 0x7f00_0000_8000 }, &[0x3f, 0x80, 0xa0, 0x80, 0x80, 0x80, 0xfc, 0x03]),
+        (Event::Free { address: 0x7f00_0000_8040 }, &[0xad, 0x02, 0x04, 0x00, 0x80]),
         (Event::Turn { turn: 12 }, &[0x03, 0x0c]),
         (Event::Time { ns: 1000 }, &[0x07, 0xe8, 0x07]),
     ];
@@ -218,7 +222,7 @@ fn marks_are_not_events_of_the_job() {
 
 #[test]
 fn what_is_unknown_is_named() {
-    let tag = 3 | 16 << 2;
+    let tag = 3 | 18 << 2;
     let bytes = [0x0f, 0x01, 0x01, tag, 0, 0];
     let mut decoder = EventDecoder::new(&bytes, 0, 0);
     assert_eq!(decoder.next(), Some(Ok(Event::Unmap { address: 1, length: 1 })));
@@ -226,7 +230,7 @@ fn what_is_unknown_is_named() {
     assert_eq!(decoder.next(), None);
 
     let stack = 130;
-    let bytes = [0xf0, 0x20, 0x02, stack, 0, 0];
+    let bytes = [0x43, 0x20, 0x02, stack, 0, 0];
     let mut decoder = EventDecoder::new(&bytes, 0, 0);
     assert_eq!(decoder.next(), Some(Err(FormatError::UnknownStack { code: stack, offset: 3 })));
     assert_eq!(decoder.next(), None);

@@ -5,27 +5,75 @@ use std::ffi::c_void;
 use format::{Domain, MappingKind, StackId};
 
 use crate::guard::Guard;
-use crate::python::{self, Check};
+use crate::python::{self, Check, KnownLayout};
 use crate::threads;
 
-/// A block of `size` requested bytes came to life; null is a failed call and no event.
+/// A block of `size` requested bytes came to life; null is a failed call and no event. Returns the block. `layout` is that
+/// of Python, if the caller knows it.
+///
+/// Nearly always all is done here. What remains is the end of the hook that calls this.
 #[inline(always)]
-pub(crate) fn alloc(guard: &mut Guard, domain: Domain, block: *mut c_void, size: usize) {
+pub(crate) fn alloc(
+    mut guard: Guard,
+    layout: Option<KnownLayout>,
+    domain: Domain,
+    block: *mut c_void,
+    size: usize,
+) -> *mut c_void {
     guard.recording();
     if !block.is_null()
-        && let Some(recorder) = threads::recorder(guard)
+        && layout.is_none_or(KnownLayout::may_have_running_mark)
+        && let Some(recorder) = threads::known_recorder(&mut guard)
+        && recorder.alloc_at_once(check_of_block(domain), layout, domain, block as usize, size)
     {
-        match domain {
-            Domain::Python => recorder.alloc_python(block as usize, size),
-            Domain::Heap => recorder.alloc_heap(block as usize, size),
-        }
+        return block;
+    }
+    match domain {
+        Domain::Python => alloc_slowly::<true>(guard, block, size),
+        Domain::Heap => alloc_slowly::<false>(guard, block, size),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn alloc_slowly<const PYTHON: bool>(mut guard: Guard, block: *mut c_void, size: usize) -> *mut c_void {
+    let domain = if PYTHON { Domain::Python } else { Domain::Heap };
+    if !block.is_null()
+        && let Some(recorder) = threads::recorder(&mut guard)
+    {
+        recorder.alloc(check_of_block(domain), domain, block as usize, size);
+    }
+    block
+}
+
+/// Python's allocator, its RAW domain aside, is called with the GIL only.
+#[inline(always)]
+fn check_of_block(domain: Domain) -> Check {
+    match domain {
+        Domain::Python => Check::Always,
+        Domain::Heap => Check::WhenVerifying,
     }
 }
 
 /// A block is about to be given back.
 #[inline(always)]
 pub(crate) fn free(guard: &mut Guard, block: *mut c_void) {
+    if !free_at_once(guard, block) {
+        free_slowly(guard, block);
+    }
+}
+
+/// The same if nothing is in the way, as nearly always. Else false comes back, and [`free_slowly`] is to be called.
+#[inline(always)]
+pub(crate) fn free_at_once(guard: &mut Guard, block: *mut c_void) -> bool {
     guard.recording();
+    threads::known_recorder(guard).is_some_and(|recorder| recorder.free_at_once(block as usize))
+}
+
+/// The same in any case.
+#[cold]
+#[inline(never)]
+pub(crate) fn free_slowly(guard: &mut Guard, block: *mut c_void) {
     if let Some(recorder) = threads::recorder(guard) {
         recorder.free(block as usize);
     }

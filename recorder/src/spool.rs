@@ -125,6 +125,19 @@ impl Slot {
         Some(unsafe { self.start.add(SLOT_HEADER_BYTES + self.length).cast().as_mut() })
     }
 
+    /// Writes an event, if one may begin here and `encode` does it. Then it is whole, and published.
+    #[inline(always)]
+    pub(crate) fn write_at_once(&mut self, encode: impl FnOnce(&mut EventRoom) -> Option<usize>) -> bool {
+        // What is written to the room could change nothing here, but the compiler does not know that.
+        let (start, length) = (self.start, self.length);
+        let Some(written) = self.room().and_then(encode) else { return false };
+        self.length = length + written;
+        // SAFETY: as in word().
+        let published = unsafe { AtomicU32::from_ptr(start.as_ptr().add(SLOT_LENGTH).cast()) };
+        published.store((length + written) as u32, Ordering::Release);
+        true
+    }
+
     /// So many more bytes are written. They belong to what follows them.
     #[inline(always)]
     pub(crate) fn advance(&mut self, written: usize) {

@@ -9,7 +9,7 @@ use format::{ChunkHeader, ChunkKind, Definition, Domain, EventEncoder, EventRoom
 use crate::clock::now_ns;
 use crate::definitions::DefinitionLog;
 use crate::errno::ErrnoKept;
-use crate::python::{Check, StackCache};
+use crate::python::{Check, KnownLayout, StackCache};
 use crate::session::Session;
 use crate::spool::Slot;
 use crate::turn::Turn;
@@ -35,8 +35,8 @@ pub(crate) struct ThreadRecorder {
 }
 
 impl ThreadRecorder {
-    /// A recorder whose first chunk goes into `slot`. It is built on the stack first, of which some threads have
-    /// little: that is over before anything else happens.
+    /// A recorder whose first chunk goes into `slot`. All but the encoder is built on the stack first, of which some threads
+    /// have little: that is over before anything else happens.
     #[inline(never)]
     pub(crate) fn new(
         session: &'static Session,
@@ -53,7 +53,7 @@ impl ThreadRecorder {
             thread,
             name,
             header: session.chunk_header(ChunkKind::Events, thread, 0, 0, 0),
-            encoder: EventEncoder::new(0, 0),
+            encoder: EventEncoder::BEGINNING,
             stack_cache: StackCache::default(),
             inherited_stack,
         });
@@ -61,80 +61,49 @@ impl ThreadRecorder {
         recorder
     }
 
-    /// A block of Python's allocator came to life.
+    /// A block came to life. Records it if nothing is in the way: it is the thread's turn, the stack is the last one or a
+    /// position in it, and the event is a likely one. Else nothing is done, and false comes back.
     #[inline(always)]
-    pub(crate) fn alloc_python(&mut self, address: usize, size: usize) {
-        self.alloc::<true>(address, size);
+    pub(crate) fn alloc_at_once(
+        &mut self,
+        check: Check,
+        layout: Option<KnownLayout>,
+        domain: Domain,
+        address: usize,
+        size: usize,
+    ) -> bool {
+        let Some(stack) = self.stack_cache.last_stack(check, layout) else { return false };
+        self.write_at_once(|encoder, room| encoder.alloc_at_site(room, domain, address as u64, size as u64, stack))
     }
 
-    /// A block of the malloc family came to life.
+    /// The same in any case.
+    #[cold]
     #[inline(never)]
-    pub(crate) fn alloc_heap(&mut self, address: usize, size: usize) {
-        self.alloc::<false>(address, size);
-    }
-
-    /// (A function for each of the two, so that the encoder knows the domain while it is compiled.)
-    #[inline(always)]
-    fn alloc<const PYTHON: bool>(&mut self, address: usize, size: usize) {
-        let (check, domain) =
-            if PYTHON { (Check::Always, Domain::Python) } else { (Check::WhenVerifying, Domain::Heap) };
+    pub(crate) fn alloc(&mut self, check: Check, domain: Domain, address: usize, size: usize) {
         let stack = self.current_stack(check);
         if size as u64 >= TIME_STAMP_SIZE {
             self.stamp();
         }
-        if self.is_ready() {
-            self.write_alloc(domain, address, size, stack);
-        } else {
-            self.prepare_and_write_alloc(domain, address, size, stack);
-        }
+        self.event(|encoder, room| encoder.alloc(room, domain, address as u64, size as u64, stack));
     }
 
+    /// A block is about to be given back. Records it if nothing is in the way, like [`ThreadRecorder::alloc_at_once`].
+    #[inline(always)]
+    pub(crate) fn free_at_once(&mut self, address: usize) -> bool {
+        self.write_at_once(|encoder, room| encoder.free_nearby(room, address as u64))
+    }
+
+    /// The same in any case.
     #[cold]
     #[inline(never)]
-    fn prepare_and_write_alloc(&mut self, domain: Domain, address: usize, size: usize, stack: StackId) {
-        self.prepare();
-        self.write_alloc(domain, address, size, stack);
-    }
-
-    #[inline(always)]
-    fn write_alloc(&mut self, domain: Domain, address: usize, size: usize, stack: StackId) {
-        let Some(slot) = &mut self.slot else { return };
-        let Some(room) = slot.room() else { return };
-        let written = self.encoder.alloc(room, 0, domain, address as u64, size as u64, stack);
-        slot.publish(written);
-        self.event_count += 1;
-    }
-
-    /// A block is about to be given back.
-    #[inline(always)]
     pub(crate) fn free(&mut self, address: usize) {
-        if self.is_ready() {
-            self.write_free(address);
-        } else {
-            self.prepare_and_write_free(address);
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn prepare_and_write_free(&mut self, address: usize) {
-        self.prepare();
-        self.write_free(address);
-    }
-
-    #[inline(always)]
-    fn write_free(&mut self, address: usize) {
-        let Some(slot) = &mut self.slot else { return };
-        let Some(room) = slot.room() else { return };
-        let written = self.encoder.free(room, 0, address as u64);
-        slot.publish(written);
-        self.event_count += 1;
+        self.event(|encoder, room| encoder.free(room, address as u64));
     }
 
     /// The block of the last [`ThreadRecorder::free`] lives on.
     #[cold]
     pub(crate) fn undo_free(&mut self) {
-        self.event(|encoder, room| encoder.undo_free(room, 0));
+        self.event(|encoder, room| encoder.undo_free(room));
     }
 
     /// A range was mapped.
@@ -142,7 +111,7 @@ impl ThreadRecorder {
     pub(crate) fn map(&mut self, check: Check, kind: MappingKind, accessible: bool, address: usize, length: usize) {
         let stack = self.current_stack(check);
         self.stamp();
-        self.event(|encoder, room| encoder.map(room, 0, kind, accessible, address as u64, length as u64, stack));
+        self.event(|encoder, room| encoder.map(room, kind, accessible, address as u64, length as u64, stack));
     }
 
     /// A range is about to be unmapped or moved.
@@ -150,7 +119,7 @@ impl ThreadRecorder {
     pub(crate) fn unmap(&mut self, address: usize, length: usize) {
         // Much memory may go at once, and another process may wait for it: the time is told.
         self.stamp();
-        self.event(|encoder, room| encoder.unmap(room, 0, address as u64, length as u64));
+        self.event(|encoder, room| encoder.unmap(room, address as u64, length as u64));
     }
 
     /// What the last [`ThreadRecorder::unmap`] took away is now mapped here.
@@ -158,7 +127,7 @@ impl ThreadRecorder {
     pub(crate) fn remap(&mut self, check: Check, address: usize, length: usize) {
         let stack = self.current_stack(check);
         self.stamp();
-        self.event(|encoder, room| encoder.remap(room, 0, address as u64, length as u64, stack));
+        self.event(|encoder, room| encoder.remap(room, address as u64, length as u64, stack));
     }
 
     /// A range became accessible, or a reservation.
@@ -166,21 +135,16 @@ impl ThreadRecorder {
     pub(crate) fn protect(&mut self, check: Check, accessible: bool, address: usize, length: usize) {
         let stack = self.current_stack(check);
         self.stamp();
-        self.event(|encoder, room| encoder.protect(room, 0, accessible, address as u64, length as u64, stack));
+        self.event(|encoder, room| encoder.protect(room, accessible, address as u64, length as u64, stack));
     }
 
     /// The stack that an allocation of this thread belongs to: its own Python frames, or, while it has
     /// none, those of whoever started it.
-    #[inline(always)]
     pub(crate) fn current_stack(&mut self, check: Check) -> StackId {
-        match self.stack_cache.last_stack(check) {
-            Some(stack) => stack,
-            None => self.find_stack(check),
+        self.stack_cache.notice_epoch();
+        if let Some(stack) = self.stack_cache.last_stack(check, None) {
+            return stack;
         }
-    }
-
-    #[inline(never)]
-    fn find_stack(&mut self, check: Check) -> StackId {
         match self.stack_cache.find_stack(check) {
             StackId::EMPTY => self.inherited_stack,
             own => own,
@@ -210,8 +174,8 @@ impl ThreadRecorder {
         }
     }
 
-    /// Writes an event that is not among the most frequent.
-    #[cold]
+    /// Writes an event, and in front of it what has to be there.
+    #[inline]
     fn event(&mut self, encode: impl FnOnce(&mut EventEncoder, &mut EventRoom) -> usize) {
         self.prepare();
         let Some(slot) = &mut self.slot else { return };
@@ -221,10 +185,13 @@ impl ThreadRecorder {
         self.event_count += 1;
     }
 
-    /// Whether nothing comes in front of the next event.
+    /// Writes an event if nothing comes in front of it, and `encode` does it.
     #[inline(always)]
-    fn is_ready(&self) -> bool {
-        self.turn.goes_on() && self.has_room()
+    fn write_at_once(&mut self, encode: impl FnOnce(&mut EventEncoder, &mut EventRoom) -> Option<usize>) -> bool {
+        let Some(slot) = &mut self.slot else { return false };
+        let written = self.turn.goes_on() && slot.write_at_once(|room| encode(&mut self.encoder, room));
+        self.event_count += u32::from(written);
+        written
     }
 
     /// Writes what comes in front of the next event, if anything does. Then there is room for it, unless recording has
@@ -262,7 +229,8 @@ impl ThreadRecorder {
         }
         let (turn, after_clock) = Turn::take(self.thread);
         self.turn = turn;
-        self.mark(|encoder, room| encoder.turn(room, 0, turn.number()));
+        self.stack_cache.notice_epoch();
+        self.mark(|encoder, room| encoder.turn(room, turn.number()));
         if after_clock {
             self.time_stamp();
         }
@@ -274,7 +242,7 @@ impl ThreadRecorder {
     fn time_stamp(&mut self) {
         let Some(slot) = &mut self.slot else { return };
         if slot.allow(BYTES_PER_TIME_STAMP) {
-            self.mark(|encoder, room| encoder.time(room, 0, now_ns()));
+            self.mark(|encoder, room| encoder.time(room, now_ns()));
         } else {
             self.next_chunk();
         }

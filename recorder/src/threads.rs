@@ -43,7 +43,6 @@ unsafe impl Send for EndedThread {}
 
 /// The calling thread's recorder. The guard shows that this is the outermost hook, so no one else on this thread uses the
 /// recorder.
-#[inline(always)]
 pub(crate) fn recorder(guard: &mut Guard) -> Option<&mut ThreadRecorder> {
     let mut recorder: *mut ThreadRecorder = guard.words().recorder.get().cast();
     if recorder.is_null() {
@@ -51,6 +50,14 @@ pub(crate) fn recorder(guard: &mut Guard) -> Option<&mut ThreadRecorder> {
     }
     // SAFETY: the pointer came from a box in attach() and is freed only after this thread has
     // ended; the guard, of which there is one, excludes a second reference on this thread.
+    unsafe { recorder.as_mut() }
+}
+
+/// The same if it has one already.
+#[inline(always)]
+pub(crate) fn known_recorder(guard: &mut Guard) -> Option<&mut ThreadRecorder> {
+    let recorder: *mut ThreadRecorder = guard.words().recorder.get().cast();
+    // SAFETY: as above.
     unsafe { recorder.as_mut() }
 }
 

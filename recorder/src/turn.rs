@@ -4,7 +4,7 @@
 //! event in between and nothing is to be noted. If not, it takes the next turn with a
 //! compare-exchange, and its event stream notes the number.
 //!
-//! The background thread takes a turn now and then, too. The next event of any thread then has to
+//! The background thread takes a turn now and then, too, and so does whoever ends an epoch (`interning.rs`). The next event of any thread then has to
 //! take its own, and that is when it looks at the clock: an event after a pause is known to come after
 //! it, and events in a row pay nothing for that.
 //!

@@ -91,8 +91,8 @@ fn stack_id(number: u32) -> StackId {
     StackId { path: PathId(number / 2), instruction: number }
 }
 
-/// Events that take every way through the encoder: sizes new, known and displaced, addresses spelled
-/// out, foreseen and unaligned, frees of recent and of forgotten blocks, both domains, every mark.
+/// Events that take every way through the encoder: sites new, known and displaced, addresses likely, near, far and
+/// unaligned, frees near and far, both domains, every mark.
 pub(crate) fn every_event() -> Vec<Event> {
     let python = |address, size, stack| Event::Alloc { domain: Domain::Python, address, size, stack: stack_id(stack) };
     let heap = |address, size, stack| Event::Alloc { domain: Domain::Heap, address, size, stack: stack_id(stack) };
@@ -138,7 +138,7 @@ pub(crate) fn every_event() -> Vec<Event> {
         Event::Remap { address: 0x7f66_0000_0000, length: 8192, stack: stack_id(10) },
         Event::Time { ns: 2_000_001 },
     ];
-    // More sizes than the table has places, more blocks than are remembered, freed in three orders.
+    // Some that displace each other, freed in three orders.
     events.extend((0..80).map(|i| python(base + 0x1000 + 512 * i, 16 + 8 * i, 5 + i as u32 % 3)));
     events.extend((0..80).step_by(2).map(|i| free(base + 0x1000 + 512 * i)));
     events.extend((0..80).rev().filter(|i| i % 4 == 1).map(|i| free(base + 0x1000 + 512 * i)));

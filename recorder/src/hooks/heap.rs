@@ -17,13 +17,10 @@ use crate::{real, record};
 /// the job gave them; what the function asks of its caller, the job owes.
 #[inline(always)]
 fn alloc_through(size: usize, real_call: impl FnOnce() -> *mut c_void) -> *mut c_void {
-    let guard = Guard::enter();
+    let Some(guard) = Guard::enter() else { return real_call() };
     let block = real_call();
-    if let Some(mut guard) = guard {
-        python_domains::stay_in_front(&guard);
-        record::alloc(&mut guard, Domain::Heap, block, size);
-    }
-    block
+    python_domains::stay_in_front(&guard);
+    record::alloc(guard, None, Domain::Heap, block, size)
 }
 
 /// Allocates `size` bytes.
@@ -64,6 +61,7 @@ pub unsafe extern "C" fn free(block: *mut c_void) {
     let mut guard = Guard::enter();
     if let Some(guard) = &mut guard {
         record::free(guard, block);
+        guard.in_heap_call();
     }
     // SAFETY: see alloc_through.
     unsafe { real(block) }
@@ -112,9 +110,9 @@ pub unsafe extern "C" fn posix_memalign(result: *mut *mut c_void, alignment: usi
     let guard = Guard::enter();
     // SAFETY: see alloc_through.
     let error = unsafe { real(result, alignment, size) };
-    if let (Some(mut guard), 0) = (guard, error) {
+    if let (Some(guard), 0) = (guard, error) {
         // SAFETY: a successful call has written the block there.
-        record::alloc(&mut guard, Domain::Heap, unsafe { *result }, size);
+        record::alloc(guard, None, Domain::Heap, unsafe { *result }, size);
     }
     error
 }
@@ -168,6 +166,7 @@ fn realloc_through(block: *mut c_void, size: usize, real_call: impl FnOnce() -> 
     let mut guard = Guard::enter();
     if let (Some(guard), false) = (&mut guard, block.is_null()) {
         record::free(guard, block);
+        guard.in_heap_call();
     }
     let new = real_call();
     if let Some(mut guard) = guard {
@@ -175,7 +174,7 @@ fn realloc_through(block: *mut c_void, size: usize, real_call: impl FnOnce() -> 
         if new.is_null() && !given_back {
             record::undo_free(&mut guard);
         } else {
-            record::alloc(&mut guard, Domain::Heap, new, size);
+            return record::alloc(guard, None, Domain::Heap, new, size);
         }
     }
     new

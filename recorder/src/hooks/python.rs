@@ -16,6 +16,7 @@ use format::Domain;
 
 use super::python_domains::stay_in_front;
 use crate::guard::Guard;
+use crate::python::KnownLayout;
 use crate::{python, record};
 
 /// As in `Include/cpython/pymem.h`.
@@ -30,21 +31,14 @@ pub(super) struct PyMemAllocatorEx {
 }
 
 impl PyMemAllocatorEx {
-    /// The hooks in front of this allocator of a domain. It is kept for good: somebody may have stored the
-    /// hooks and call them when others stand in their place.
-    pub(super) fn hooked<const RAW: bool>(self) -> PyMemAllocatorEx {
+    /// The hooks in front of this allocator of a domain, for a Python of this layout. It is kept for good: somebody may
+    /// have stored the hooks and call them when others stand in their place.
+    pub(super) fn hooked(self, raw: bool, layout: KnownLayout) -> PyMemAllocatorEx {
         let context = Box::into_raw(Box::new(self));
-        if RAW {
+        if raw {
             ORIGINAL_RAW.store(context, Ordering::Release);
         }
-        let context = context.cast();
-        PyMemAllocatorEx {
-            context,
-            malloc: malloc::<RAW>,
-            calloc: calloc::<RAW>,
-            realloc: realloc::<RAW>,
-            free: free::<RAW>,
-        }
+        PyMemAllocatorEx { context: context.cast(), ..hooks(raw, layout) }
     }
 
     /// Whether these are the hooks.
@@ -52,6 +46,35 @@ impl PyMemAllocatorEx {
         let hooks = [free::<true> as *const () as usize, free::<false> as *const () as usize];
         hooks.contains(&(self.free as usize))
     }
+}
+
+/// The hooks, without a context. They know the layout of their Python while they are compiled.
+fn hooks(raw: bool, layout: KnownLayout) -> PyMemAllocatorEx {
+    const fn of<const RAW: bool, const LAYOUT: u8>() -> PyMemAllocatorEx {
+        PyMemAllocatorEx {
+            context: null_mut(),
+            malloc: malloc::<RAW, LAYOUT>,
+            calloc: calloc::<RAW, LAYOUT>,
+            realloc: realloc::<RAW, LAYOUT>,
+            free: free::<RAW>,
+        }
+    }
+    macro_rules! hooks_for {
+        ($($name:ident),*) => {
+            match (raw, layout) {
+                $(
+                    (false, KnownLayout::$name) => of::<false, { KnownLayout::$name as u8 }>(),
+                    (true, KnownLayout::$name) => of::<true, { KnownLayout::$name as u8 }>(),
+                )*
+            }
+        };
+    }
+    hooks_for!(Python3_9, Python3_10, Python3_11, Python3_12, Python3_13, Python3_14, Other)
+}
+
+/// The layout of this number.
+const fn layout<const LAYOUT: u8>() -> Option<KnownLayout> {
+    Some(KnownLayout::ALL[LAYOUT as usize])
 }
 
 /// What stood in the RAW domain when the hooks were last put in front of it.
@@ -77,33 +100,39 @@ const fn domain<const RAW: bool>() -> Domain {
 // SAFETY (of all calls below): Python calls a hook with the context it was installed with and with
 // blocks of that allocator; both go to the original as they came.
 
-unsafe extern "C" fn malloc<const RAW: bool>(context: *mut c_void, size: usize) -> *mut c_void {
+unsafe extern "C" fn malloc<const RAW: bool, const LAYOUT: u8>(context: *mut c_void, size: usize) -> *mut c_void {
     // SAFETY: see above.
     let original = unsafe { original::<RAW>(context) };
     // SAFETY: see above.
     let real = || unsafe { (original.malloc)(original.context, size) };
-    let Some(mut guard) = Guard::enter_python() else { return real() };
+    let Some(guard) = Guard::enter_python() else { return real() };
     let block = real();
     if RAW {
         // The other domains may have lost their hooks, and this one not.
         stay_in_front(&guard);
     }
-    record::alloc(&mut guard, domain::<RAW>(), block, size);
-    block
+    record::alloc(guard, layout::<LAYOUT>(), domain::<RAW>(), block, size)
 }
 
-unsafe extern "C" fn calloc<const RAW: bool>(context: *mut c_void, count: usize, size: usize) -> *mut c_void {
+unsafe extern "C" fn calloc<const RAW: bool, const LAYOUT: u8>(
+    context: *mut c_void,
+    count: usize,
+    size: usize,
+) -> *mut c_void {
     // SAFETY: see above.
     let original = unsafe { original::<RAW>(context) };
     // SAFETY: see above.
     let real = || unsafe { (original.calloc)(original.context, count, size) };
-    let Some(mut guard) = Guard::enter_python() else { return real() };
+    let Some(guard) = Guard::enter_python() else { return real() };
     let block = real();
-    record::alloc(&mut guard, domain::<RAW>(), block, count.wrapping_mul(size));
-    block
+    record::alloc(guard, layout::<LAYOUT>(), domain::<RAW>(), block, count.wrapping_mul(size))
 }
 
-unsafe extern "C" fn realloc<const RAW: bool>(context: *mut c_void, block: *mut c_void, size: usize) -> *mut c_void {
+unsafe extern "C" fn realloc<const RAW: bool, const LAYOUT: u8>(
+    context: *mut c_void,
+    block: *mut c_void,
+    size: usize,
+) -> *mut c_void {
     // SAFETY: see above.
     let original = unsafe { original::<RAW>(context) };
     let mut guard = Guard::enter_python();
@@ -117,7 +146,7 @@ unsafe extern "C" fn realloc<const RAW: bool>(context: *mut c_void, block: *mut 
         if new.is_null() && !block.is_null() {
             record::undo_free(&mut guard);
         } else {
-            record::alloc(&mut guard, domain::<RAW>(), new, size);
+            return record::alloc(guard, layout::<LAYOUT>(), domain::<RAW>(), new, size);
         }
     }
     new
@@ -135,7 +164,20 @@ unsafe extern "C" fn free<const RAW: bool>(context: *mut c_void, block: *mut c_v
         return real();
     }
     let Some(mut guard) = Guard::enter_python() else { return real() };
-    record::free(&mut guard, block);
+    if !record::free_at_once(&mut guard, block) {
+        // SAFETY: see above.
+        return unsafe { free_slowly(guard, original, block) };
+    }
     guard.in_python_call();
     real();
+}
+
+/// The rest of [`free`], if the block's end could not be recorded at once.
+#[cold]
+#[inline(never)]
+unsafe fn free_slowly(mut guard: Guard, original: &PyMemAllocatorEx, block: *mut c_void) {
+    record::free_slowly(&mut guard, block);
+    guard.in_python_call();
+    // SAFETY: see above.
+    unsafe { (original.free)(original.context, block) }
 }

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::python::PyMemAllocatorEx;
 use crate::guard::Guard;
 use crate::lock::Lock;
-use crate::real;
+use crate::{python, real};
 
 /// `PYMEM_DOMAIN_RAW`, `PYMEM_DOMAIN_MEM` and `PYMEM_DOMAIN_OBJ` of `Include/cpython/pymem.h`, the same
 /// since 3.5.
@@ -51,7 +51,7 @@ impl Api {
         for domain in DOMAINS {
             let allocator = self.allocator(domain);
             if !allocator.is_hooked() {
-                let hooked = if domain == RAW { allocator.hooked::<true>() } else { allocator.hooked::<false>() };
+                let hooked = allocator.hooked(domain == RAW, python::known_layout());
                 // SAFETY: Python copies the structure, under the lock of Api::allocator.
                 unsafe { (self.set)(domain, &hooked) }
             }

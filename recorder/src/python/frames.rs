@@ -34,17 +34,28 @@ impl<L: LayoutSource> Frame<L> {
     /// The innermost frame, Python's or not, of this thread state.
     #[inline(always)]
     pub(super) fn innermost(thread_state: *const u8, source: L) -> Option<Frame<L>> {
+        Frame::new(Frame::innermost_address(thread_state, source), source)
+    }
+
+    #[inline(always)]
+    fn innermost_address(thread_state: *const u8, source: L) -> *const u8 {
         let layout = source.layout();
         // SAFETY: a live thread state of this layout's version points to a frame or nothing, or to
         // a cframe, which lives on the C stack or in the thread state and points to a frame or nothing.
-        let address = unsafe {
+        unsafe {
             let frame: *const u8 = read(thread_state, layout.thread_frame);
             match layout.cframe_frame {
                 Some(cframe_frame) if !frame.is_null() => read(frame, cframe_frame),
                 _ => frame,
             }
-        };
-        Frame::new(address, source)
+        }
+    }
+
+    /// The innermost frame of this thread state, if it is the one at `address`, which is not 0.
+    #[inline(always)]
+    pub(super) fn innermost_at(address: usize, thread_state: *const u8, source: L) -> Option<Frame<L>> {
+        let innermost = Frame::innermost_address(thread_state, source);
+        (innermost as usize == address).then_some(Frame { address: innermost, layout: source })
     }
 
     #[inline(always)]

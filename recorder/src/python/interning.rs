@@ -12,6 +12,7 @@ use super::layout::Layout;
 use crate::definitions::DefinitionLog;
 use crate::errno::ErrnoKept;
 use crate::intern_table::{InternTable, Key};
+use crate::turn::Turn;
 
 static CODES: InternTable = InternTable::new();
 static PATHS: InternTable = InternTable::new();
@@ -24,9 +25,10 @@ pub(super) fn epoch() -> u64 {
     EPOCH.load(Ordering::Acquire)
 }
 
-/// The next epoch begins.
+/// The next epoch begins. No thread has the turn any more, so whoever has it need not ask for the epoch.
 pub(super) fn next_epoch() {
     EPOCH.fetch_add(1, Ordering::Release);
+    Turn::tick();
 }
 
 /// The id of the call path of a frame of `code` that is called by one of `caller` at an instruction, and whether it was

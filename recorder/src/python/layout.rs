@@ -247,14 +247,27 @@ macro_rules! known_layouts {
             }
         )*
 
-        /// A layout, and whether it is one of this file's.
-        pub(super) enum KnownLayout {
+        /// A layout, and whether it is one of this file's. As a number it is its place in [`KnownLayout::ALL`].
+        #[derive(Clone, Copy, Default)]
+        pub(crate) enum KnownLayout {
             $($name,)*
             /// Another one.
+            #[default]
             Other,
         }
 
         impl KnownLayout {
+            /// All of them.
+            pub(crate) const ALL: &[KnownLayout] = &[$(KnownLayout::$name,)* KnownLayout::Other];
+
+            /// Whether its frames may say that they run: if not, there is no last stack to go by.
+            pub(crate) const fn may_have_running_mark(self) -> bool {
+                match self {
+                    $(KnownLayout::$name => $layout.running.is_some(),)*
+                    KnownLayout::Other => true,
+                }
+            }
+
             /// Which one it is.
             pub(super) fn of(layout: &Layout) -> KnownLayout {
                 $(if *layout == $layout { return KnownLayout::$name; })*

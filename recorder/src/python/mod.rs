@@ -33,10 +33,11 @@ use format::{Definition, NoticeKind};
 
 use crate::definitions::DefinitionLog;
 use crate::real;
-use layout::{KnownLayout, Layout};
+use layout::Layout;
 use thread_states::ThreadStates;
 
 pub(crate) use interning::next_ids;
+pub(crate) use layout::KnownLayout;
 pub(crate) use self_check::Check;
 pub(crate) use stack_cache::StackCache;
 pub(crate) use thread_name::name_of_started_thread;
@@ -73,6 +74,11 @@ pub(crate) fn prepare(version: &str, is_allocator_ours: fn() -> bool) {
         }
         Err(reason) => give_notice(NoticeKind::NoStacks, &reason),
     }
+}
+
+/// The layout of this process's Python, if [`prepare`] has found one.
+pub(crate) fn known_layout() -> KnownLayout {
+    PYTHON.get().map_or(KnownLayout::Other, |python| python.known_layout)
 }
 
 /// Whether a Python has come into this process by dlopen. What it does is recorded as that of any C library.

@@ -23,6 +23,7 @@ use super::marker::{Marker, MarkerNumbers, RunningMark};
 use super::path_memo::{Caller, PathMemo};
 use super::position::{self, FramePosition};
 use super::self_check::Check;
+use super::thread_states::QuickWay;
 use super::{Python, python, self_check};
 
 /// A frame is looked for among this many of the kept ones, from the innermost on: a call made,
@@ -106,15 +107,17 @@ pub(crate) struct StackCache {
     pub(super) running_mark: RunningMark,
     /// [`interning::epoch`] when the entries were made.
     epoch: u64,
-    /// The Python of this epoch.
+    /// The Python of this epoch, and what the first way needs of it.
     python: Option<&'static Python>,
+    quick_way: QuickWay,
+    known_layout: KnownLayout,
     paths: PathMemo,
 }
 
 /// Calls a function with the layout of this Python, as one that is known while compiling if it is one of `layout.rs`.
 macro_rules! with_layout {
-    ($python:expr, $layout:ident => $call:expr) => {
-        match $python.known_layout {
+    ($known:expr, $python:expr, $layout:ident => $call:expr) => {
+        match $known {
             KnownLayout::Python3_9 => {
                 let $layout = layout::Python3_9;
                 $call
@@ -149,35 +152,41 @@ macro_rules! with_layout {
 
 impl StackCache {
     /// The calling thread's stack by the first way. `None` if another one is needed. `check` tells where the thread is, and
-    /// so whether it certainly holds the GIL.
+    /// so whether it certainly holds the GIL, and `layout` is what Python's is if the caller knows it while it is compiled.
     #[inline(always)]
-    pub(crate) fn last_stack(&self, check: Check) -> Option<StackId> {
-        let python = self.python.filter(|_| interning::epoch() == self.epoch)?;
-        let thread_state = python.thread_states.certainly_of_this_thread(check == Check::Always)?;
+    pub(crate) fn last_stack(&self, check: Check, layout: Option<KnownLayout>) -> Option<StackId> {
+        let thread_state = self.quick_way.thread_state(check == Check::Always);
         if thread_state as usize != self.last.thread_state {
             return None;
         }
-        with_layout!(python, layout => self.last_of(thread_state, layout))
+        with_layout!(layout.unwrap_or(self.known_layout), self.python?, layout => self.last_of(thread_state, layout))
+    }
+
+    /// If another epoch has begun, the first way is closed. To be called whenever the thread takes a turn, since whoever ends
+    /// an epoch ends the turn of each thread too, and before a stack is asked for out of turn.
+    pub(crate) fn notice_epoch(&mut self) {
+        if interning::epoch() != self.epoch {
+            (self.last, self.checked_last) = (Last::NONE, Last::NONE);
+        }
     }
 
     /// If the innermost frame has not been left since, its call path is the last one, and only its position may be
     /// another.
     #[inline(always)]
     fn last_of<L: LayoutSource>(&self, thread_state: *const u8, layout: L) -> Option<StackId> {
-        let innermost = Frame::innermost(thread_state, layout)?;
-        if innermost.address() != self.last.frame || !innermost.is_marked_running(self.running_mark) {
+        let innermost = Frame::innermost_at(self.last.frame, thread_state, layout)?;
+        if !innermost.is_marked_running(self.running_mark) {
             return None;
         }
         Some(StackId { path: self.last.path, instruction: innermost.index_behind(self.last.instructions) })
     }
 
     /// The calling thread's stack by the other ways. `check` tells whether Python's API may be asked if it is right.
-    #[inline(always)]
     pub(crate) fn find_stack(&mut self, check: Check) -> StackId {
         // While something is to be checked, all stacks come by here, so that the first way is checked too.
         let known = if self.paths.has_new {
             self.last = self.checked_last;
-            self.last_stack(check)
+            self.last_stack(check, None)
         } else {
             None
         };
@@ -204,7 +213,7 @@ impl StackCache {
             Some(stack) => stack,
             None => {
                 self.thread_state = thread_state as usize;
-                let stack = with_layout!(python, layout => self.walk(thread_state, layout));
+                let stack = with_layout!(self.known_layout, python, layout => self.walk(thread_state, layout));
                 self.last = self.innermost_entry().map_or(Last::NONE, |entry| Last {
                     thread_state: self.thread_state,
                     frame: entry.frame,
@@ -231,6 +240,9 @@ impl StackCache {
     fn begin_epoch(&mut self, epoch: u64) {
         self.epoch = epoch;
         self.python = python();
+        let with_marks = self.python.filter(|python| python.layout.running.is_some());
+        self.quick_way = with_marks.map_or(QuickWay::NONE, |python| python.thread_states.quick_way());
+        self.known_layout = self.python.map_or(KnownLayout::Other, |python| python.known_layout);
         (self.last, self.checked_last) = (Last::NONE, Last::NONE);
         self.entries.clear();
         self.depth = 0;
@@ -298,7 +310,7 @@ impl StackCache {
         };
         let mut caller = self.caller(same);
         self.depth = same + walked.len();
-        for (place, (frame, marker)) in (same..).zip(walked.into_iter().rev()) {
+        for (place, &(frame, marker)) in (same..).zip(walked.iter().rev()) {
             frame.mark_running(self.running_mark);
             caller = self.keep(place, caller, WalkedFrame::of(frame), marker, frame.layout());
         }

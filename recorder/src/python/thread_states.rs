@@ -74,11 +74,9 @@ impl ThreadStates {
         })
     }
 
-    /// The thread state that Python is running with, if it can only be this thread's. Null while nobody runs.
-    #[inline(always)]
-    pub(super) fn certainly_of_this_thread(&self, holds_gil: bool) -> Option<*const u8> {
-        // SAFETY: reads what is specific to the thread, or a variable; allowed at any time, without the GIL.
-        (holds_gil || self.attached_is_own).then(|| unsafe { (self.attached)() }.cast_const().cast())
+    /// A quick way to it that may not find it.
+    pub(super) fn quick_way(&self) -> QuickWay {
+        QuickWay { with_gil: self.attached, else_: if self.attached_is_own { self.attached } else { no_state } }
     }
 
     /// The thread state, if this thread is one of Python's (and Python runs). `last` is what this was the last time for
@@ -129,6 +127,36 @@ impl ThreadStates {
             READERS_ARE_GONE.store(ends, Ordering::Relaxed);
         }
     }
+}
+
+/// Asks for the thread state that Python is running with, if it can only be this thread's.
+#[derive(Clone, Copy)]
+pub(super) struct QuickWay {
+    with_gil: GetThreadState,
+    else_: GetThreadState,
+}
+
+impl Default for QuickWay {
+    fn default() -> QuickWay {
+        QuickWay::NONE
+    }
+}
+
+impl QuickWay {
+    /// Finds none.
+    pub(super) const NONE: QuickWay = QuickWay { with_gil: no_state, else_: no_state };
+
+    /// Null if there is none, or it is not certain.
+    #[inline(always)]
+    pub(super) fn thread_state(self, holds_gil: bool) -> *const u8 {
+        let ask = if holds_gil { self.with_gil } else { self.else_ };
+        // SAFETY: reads what is specific to the thread, or a variable; allowed at any time, without the GIL.
+        unsafe { ask() }.cast_const().cast()
+    }
+}
+
+unsafe extern "C" fn no_state() -> *mut c_void {
+    std::ptr::null_mut()
 }
 
 /// Threads are spread over this many counters, so that few of them share one.
@@ -198,10 +226,6 @@ mod tests {
     use std::sync::Barrier;
 
     use super::*;
-
-    unsafe extern "C" fn no_state() -> *mut c_void {
-        std::ptr::null_mut()
-    }
 
     unsafe extern "C" fn ends() -> c_int {
         1
