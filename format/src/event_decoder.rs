@@ -5,8 +5,8 @@ use crate::error::FormatError;
 use crate::event::{Domain, Event, MappingKind};
 use crate::event_encoder::{
     ALLOC_CODE_SHIFT, ALLOC_DISTANCE, FREE_CODE_SHIFT, FREE_DISTANCE, HEAD_ALLOC, HEAD_FREE, OTHER_ALLOC_HEAP,
-    OTHER_ALLOC_PYTHON, OTHER_FREE, OTHER_MAP, OTHER_PROTECT, OTHER_REMAP, OTHER_TIME, OTHER_TURN, OTHER_UNDO_FREE,
-    OTHER_UNMAP, STACK_OF_SAME_PATH, STACK_SPELLED_OUT,
+    OTHER_ALLOC_HEAP_NEARBY, OTHER_ALLOC_PYTHON, OTHER_ALLOC_PYTHON_NEARBY, OTHER_FREE, OTHER_MAP, OTHER_PROTECT,
+    OTHER_REMAP, OTHER_TIME, OTHER_TURN, OTHER_UNDO_FREE, OTHER_UNMAP, STACK_OF_SAME_PATH, STACK_SPELLED_OUT,
 };
 use crate::event_model::{Class, EventModel};
 use crate::ids::{PathId, StackId};
@@ -70,6 +70,22 @@ impl<'a> EventDecoder<'a> {
         let address = at_distance(self.model.last_of_region(head >> FREE_CODE_SHIFT), distance);
         self.model.note_free(address);
         Ok(Event::Free { address })
+    }
+
+    #[inline]
+    fn alloc_nearby(&mut self, at: &mut usize, domain: Domain) -> Result<Event, FormatError> {
+        let offset = *at;
+        let [code] = self.bytes_at(at)?;
+        let size = u64::from(self.word(at)?);
+        let (class, room) = Class::of(domain, size);
+        let address = at_distance(self.model.likely_address(class), self.distance(at)?);
+        if code >= STACK_OF_SAME_PATH {
+            return Err(FormatError::UnknownStack { code, offset });
+        }
+        let stack = self.model.stack_of_code(code);
+        self.model.note_alloc(class, room, address);
+        self.model.note_site(domain, size, stack);
+        Ok(Event::Alloc { domain, address, size, stack })
     }
 
     fn spelled_alloc(&mut self, at: &mut usize, domain: Domain) -> Result<Event, FormatError> {
@@ -143,6 +159,8 @@ impl<'a> EventDecoder<'a> {
             OTHER_FREE => self.spelled_free(at),
             OTHER_ALLOC_PYTHON => self.spelled_alloc(at, Domain::Python),
             OTHER_ALLOC_HEAP => self.spelled_alloc(at, Domain::Heap),
+            OTHER_ALLOC_PYTHON_NEARBY => self.alloc_nearby(at, Domain::Python),
+            OTHER_ALLOC_HEAP_NEARBY => self.alloc_nearby(at, Domain::Heap),
             _ => Err(FormatError::UnknownEvent { tag, offset }),
         }
     }

@@ -3,7 +3,7 @@
 use crate::distance::{distance, far_distance};
 use crate::event::{Domain, Event, MappingKind};
 use crate::event_model::{Class, EventModel, REGIONS, SITE_CODES, STACKS};
-use crate::event_room::{EVENT_ROOM_BYTES, EventRoom, put, put_head};
+use crate::event_room::{EVENT_ROOM_BYTES, EventRoom, put, put_head, put_nearby};
 use crate::ids::StackId;
 use crate::varint::{write, zigzag};
 
@@ -32,6 +32,8 @@ pub(crate) const OTHER_REMAP: u8 = 14;
 pub(crate) const OTHER_FREE: u8 = 15;
 pub(crate) const OTHER_ALLOC_PYTHON: u8 = 16;
 pub(crate) const OTHER_ALLOC_HEAP: u8 = 17;
+pub(crate) const OTHER_ALLOC_PYTHON_NEARBY: u8 = 18;
+pub(crate) const OTHER_ALLOC_HEAP_NEARBY: u8 = 19;
 const _: () = assert!(OTHER_MAP as usize + 2 * MappingKind::ALL.len() == OTHER_PROTECT as usize);
 
 /// Codes of stacks, behind those of recent ones: the path is the last one, or is told too.
@@ -69,10 +71,9 @@ impl EventEncoder {
 
     /// A block came to life.
     pub fn alloc(&mut self, out: &mut EventRoom, domain: Domain, address: u64, size: u64, stack: StackId) -> usize {
-        match self.alloc_at_site(out, domain, address, size, stack) {
-            Some(written) => written,
-            None => self.spell_alloc(out, domain, address, size, stack),
-        }
+        let written = self.alloc_at_site(out, domain, address, size, stack);
+        let written = written.or_else(|| self.alloc_nearby(out, domain, address, size, stack));
+        written.unwrap_or_else(|| self.spell_alloc(out, domain, address, size, stack))
     }
 
     /// The same if it can be said in few bytes: at a recent site, near the likely address. Most can. Else nothing is done,
@@ -91,6 +92,29 @@ impl EventEncoder {
         let distance = distance(self.model.likely_address(class), address)?;
         self.model.note_alloc(class, room, address);
         Some(put_head(out, HEAD_ALLOC | code << ALLOC_CODE_SHIFT, ALLOC_DISTANCE, distance))
+    }
+
+    /// A recent stack, but another size: near the likely address.
+    fn alloc_nearby(
+        &mut self,
+        out: &mut EventRoom,
+        domain: Domain,
+        address: u64,
+        size: u64,
+        stack: StackId,
+    ) -> Option<usize> {
+        let size_word = u16::try_from(size).ok()?;
+        let code = self.model.recent_stack_code(stack)?;
+        let (class, room) = Class::of(domain, size);
+        let distance = distance(self.model.likely_address(class), address)?;
+        self.model.stack_of_code(code);
+        self.model.note_alloc(class, room, address);
+        self.model.note_site(domain, size, stack);
+        let other = match domain {
+            Domain::Python => OTHER_ALLOC_PYTHON_NEARBY,
+            Domain::Heap => OTHER_ALLOC_HEAP_NEARBY,
+        };
+        Some(put_nearby(out, TAG_OTHER | other << 2, code, size_word, distance))
     }
 
     fn spell_alloc(&mut self, out: &mut EventRoom, domain: Domain, address: u64, size: u64, stack: StackId) -> usize {

@@ -155,15 +155,20 @@ impl EventModel {
         self.likely[usize::from(self.class_of_region[region]) % ALL_CLASSES] = address;
     }
 
+    /// The code for `stack` if it is among the recent ones.
+    #[inline]
+    pub(crate) fn recent_stack_code(&self, stack: StackId) -> Option<u8> {
+        let number = stack.number();
+        let place = stack_place(number);
+        (self.recent_stacks[place] == number).then_some(place as u8)
+    }
+
     /// The code for `stack`, which is the last one from now on, if it is among the recent ones. From now on it is.
     #[inline]
     pub(crate) fn stack_code(&mut self, stack: StackId) -> Option<u8> {
-        let number = stack.number();
-        self.last_stack = number;
-        let place = stack_place(number);
-        let is_recent = self.recent_stacks[place] == number;
-        self.recent_stacks[place] = number;
-        is_recent.then_some(place as u8)
+        let code = self.recent_stack_code(stack);
+        self.note_stack(stack);
+        code
     }
 
     /// The last call stack that was spelled out.

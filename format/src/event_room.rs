@@ -19,6 +19,15 @@ pub(crate) fn put_head(room: &mut EventRoom, head: u16, with: u16, distance: u32
     2 + DISTANCE_BYTES * has_distance as usize
 }
 
+/// Writes an allocation of a recent stack: its tag, the code of the stack, the size, and the distance. Returns how many bytes
+/// that are.
+#[inline]
+pub(crate) fn put_nearby(room: &mut EventRoom, tag: u8, stack: u8, size: u16, distance: u32) -> usize {
+    let all = u64::from(tag) | (u64::from(stack) << 8) | (u64::from(size) << 16) | (u64::from(distance) << 32);
+    room[..8].copy_from_slice(&all.to_le_bytes());
+    4 + DISTANCE_BYTES
+}
+
 /// Writes a byte. `at` is inside the room, which is the caller's to see to: what is not comes back to its beginning.
 #[inline(always)]
 pub(crate) fn put(room: &mut EventRoom, at: usize, byte: u8) {

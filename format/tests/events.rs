@@ -198,6 +198,7 @@ fn the_example_of_the_document() {
         (Event::Free { address: 0x7f00_0000_1020 }, &[0xc1, 0x00]),
         (alloc(0x7f00_0000_1020, 32, 44), &[0x43, 0x20, 0x00, 0x80, 0x2c]),
         (alloc(0x7f00_0000_1080, 32, 40), &[0x9a, 0x04, 0x04, 0x00, 0x80]),
+        (alloc(0x10, 48, 40), &[0x4b, 0x1b, 0x30, 0x00, 0x01, 0x00, 0x80]),
         (Event::Free { address: 0x7f00_0000_1000 }, &[0xc5, 0x00, 0xf8, 0xff, 0x7f]),
         (Event::Free { address: 0x7f00_0000_8000 }, &[0x3f, 0x80, 0xa0, 0x80, 0x80, 0x80, 0xfc, 0x03]),
         (Event::Free { address: 0x7f00_0000_8040 }, &[0xad, 0x02, 0x04, 0x00, 0x80]),
@@ -222,7 +223,7 @@ fn marks_are_not_events_of_the_job() {
 
 #[test]
 fn what_is_unknown_is_named() {
-    let tag = 3 | 18 << 2;
+    let tag = 3 | 20 << 2;
     let bytes = [0x0f, 0x01, 0x01, tag, 0, 0];
     let mut decoder = EventDecoder::new(&bytes, 0, 0);
     assert_eq!(decoder.next(), Some(Ok(Event::Unmap { address: 1, length: 1 })));

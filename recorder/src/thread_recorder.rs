@@ -77,8 +77,7 @@ impl ThreadRecorder {
     }
 
     /// The same in any case.
-    #[cold]
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn alloc(&mut self, check: Check, domain: Domain, address: usize, size: usize) {
         let stack = self.current_stack(check);
         if size as u64 >= TIME_STAMP_SIZE {
