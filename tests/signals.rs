@@ -91,7 +91,7 @@ while True: signal.pause()
 /// A shell that runs a script goes on to the next command unless it learns that this one died of the interrupt.
 #[test]
 fn ctrl_c_ends_a_script_with_recorded_jobs() {
-    let job = "print('ready', flush=True); import time; time.sleep(60)";
+    let job = format!("{WAIT_FOR_SIGNAL}\nwait_for_signal()\nwhile True: pass");
     for_each_python(|python| {
         let folder = Folder::new();
         let script =
@@ -191,17 +191,18 @@ while True: pass
 fn a_signal_to_the_group_reaches_the_job_once() {
     let code = format!(
         "{WAIT_FOR_SIGNAL}
-import time
 count = 0
 def handler(*_):
     global count
     count += 1
+    print('here', flush=True)
+def end(*_):
+    print(count, flush=True)
+    os._exit(0)
 signal.signal(signal.SIGUSR1, handler)
+signal.signal(signal.SIGUSR2, end)
 wait_for_signal()
-while not count: pass
-# A second one would come within milliseconds.
-time.sleep(0.3)
-print(count)
+while True: pass
 "
     );
     for_each_python(|python| {
@@ -210,6 +211,9 @@ print(count)
         let mut running = Running::start(&mut behind(&["env", "--default-signal"], &recording));
         assert_eq!(running.line(), "ready");
         running.signal_group(Signal::USR1);
+        assert_eq!(running.line(), "here");
+        // Passed on when fil is done with the one before, and behind it if that was passed on too.
+        running.signal(Signal::USR2);
         let ended = running.end();
         assert_eq!(ended.stdout, "1\n", "{}: {ended:#?}", python.name);
     });

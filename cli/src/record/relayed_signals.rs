@@ -24,7 +24,8 @@ use signal_hook::iterator::{Handle, SignalsInfo};
 
 use crate::record::signal_witness::SignalWitness;
 
-const CAUGHT: [i32; 6] = [SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2];
+/// What is passed on.
+pub(super) const CAUGHT: [i32; 6] = [SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2];
 
 /// From now on a file that grows over the limit (`ulimit -f`) is an error of the write to it, and not
 /// the end of fil by SIGXFSZ.
@@ -35,23 +36,22 @@ pub(crate) fn survive_file_size_limit() -> io::Result<()> {
 /// From the first caught signal on, they wait here for the job.
 pub(crate) struct RelayedSignals {
     signals: SignalsInfo<WithOrigin>,
-    caught: Vec<i32>,
 }
 
 impl RelayedSignals {
     /// Catches the signals, to the end of fil.
     pub(crate) fn catch() -> io::Result<RelayedSignals> {
         let ignored = ignored_signals(&fs::read_to_string("/proc/self/status").unwrap_or_default());
-        let caught: Vec<i32> = CAUGHT.into_iter().filter(|signal| ignored & 1 << (signal - 1) == 0).collect();
+        let caught = CAUGHT.into_iter().filter(|signal| ignored & 1 << (signal - 1) == 0);
         // Where SIGCHLD is ignored, the system forgets how children ended. So it is never ignored.
-        Ok(RelayedSignals { signals: SignalsInfo::new(caught.iter().chain([&SIGCHLD]))?, caught })
+        Ok(RelayedSignals { signals: SignalsInfo::new(caught.chain([SIGCHLD]))? })
     }
 
     /// Passes on to the job what is meant for it.
     pub(crate) fn relay_to(mut self, job: Pid) -> io::Result<Relay> {
         let handle = self.signals.handle();
         let thread = thread::Builder::new().spawn(move || {
-            let mut witness = SignalWitness::start(&self.caught).ok();
+            let mut witness = SignalWitness::start().ok();
             for origin in self.signals.forever() {
                 if let Some(signal) = Signal::from_named_raw(origin.signal)
                     && is_for_fil_alone(&origin, witness.as_mut())

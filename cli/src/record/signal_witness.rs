@@ -17,6 +17,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::Timespec;
 use signal_hook::flag;
 
+use crate::record::relayed_signals::CAUGHT;
+
 /// The name that the process is started under.
 const NAME: &str = "fil-signal-witness";
 /// What the kernel needs, at most, to give a signal to all processes of a group, one after the other.
@@ -32,10 +34,9 @@ pub(super) struct SignalWitness {
 }
 
 impl SignalWitness {
-    /// Starts one that waits for these signals.
-    pub(super) fn start(signals: &[i32]) -> io::Result<SignalWitness> {
+    pub(super) fn start() -> io::Result<SignalWitness> {
         let mut command = Command::new("/proc/self/exe");
-        command.arg0(NAME).args(signals.iter().map(i32::to_string)).current_dir("/");
+        command.arg0(NAME).current_dir("/");
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let (Some(questions), Some(answers)) = (process.stdin.take(), process.stdout.take()) else {
             return Err(io::ErrorKind::BrokenPipe.into());
@@ -75,8 +76,7 @@ pub(crate) fn is_one() -> bool {
 
 /// What the process does: it answers, to its end, whether it has got a signal since it was asked the last time.
 pub(crate) fn run() -> io::Result<()> {
-    let signals = env::args().skip(1).filter_map(|number| number.parse().ok());
-    let got: Vec<(i32, Arc<AtomicBool>)> = signals.map(|signal| (signal, Arc::default())).collect();
+    let got = CAUGHT.map(|signal| (signal, Arc::<AtomicBool>::default()));
     for (signal, has_come) in &got {
         flag::register(*signal, has_come.clone())?;
     }
