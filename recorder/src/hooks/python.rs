@@ -173,6 +173,9 @@ unsafe extern "C" fn free<const RAW: bool>(context: *mut c_void, block: *mut c_v
 }
 
 /// The rest of [`free`], if the block's end could not be recorded at once.
+///
+/// # Safety
+/// As of [`free`]: the block is one of this allocator's.
 #[cold]
 #[inline(never)]
 unsafe fn free_slowly(mut guard: Guard, original: &PyMemAllocatorEx, block: *mut c_void) {
