@@ -9,9 +9,8 @@
 
 use std::ops::Range;
 
+use format::ChunkHeader;
 use format::constants::CHUNK_MAGIC;
-use format::{ChunkHeader, ChunkKind, ProcessKey, ThreadNumber};
-use hashbrown::HashSet;
 use rayon::prelude::*;
 
 /// Behind damage, candidates longer than this are not believed: known kinds are shorter, and a file
@@ -96,7 +95,8 @@ impl ChunkIndex {
             gaps.push(end..trace.len());
         }
         if !gaps.is_empty() {
-            let whole: HashSet<Identity> = self.chunks.iter().map(|place| identity(&place.header)).collect();
+            let mut whole: Vec<_> = self.chunks.iter().map(|place| format::identity(&trace[place.range()])).collect();
+            whole.par_sort_unstable();
             gaps.retain(|gap| !is_torn_twin(&trace[gap.clone()], &whole));
         }
         self.damaged_stretches = gaps.len() as u64;
@@ -104,17 +104,16 @@ impl ChunkIndex {
     }
 }
 
-/// What makes two chunks the same one, written twice.
-type Identity = (ChunkKind, ProcessKey, ThreadNumber, u64);
-
-fn identity(header: &ChunkHeader) -> Identity {
-    (header.kind, header.process, header.thread, header.chunk_number)
-}
-
-/// Whether the bytes are the beginning of a chunk, cut short, that is also there whole.
-fn is_torn_twin(gap: &[u8], whole: &HashSet<Identity>) -> bool {
-    let header = ChunkHeader::decode(gap);
-    header.is_ok_and(|header| header.total_bytes() > gap.len() && whole.contains(&identity(&header)))
+/// Whether the bytes are the beginning of a chunk, cut short, that is also there whole: one of the
+/// sorted identities in `whole`, as far as the bytes tell. When they tell too little, and it is another
+/// one that is there, the numbers of the chunks and of all events still say that something is missing.
+fn is_torn_twin(gap: &[u8], whole: &[Vec<u8>]) -> bool {
+    if ChunkHeader::decode(gap).is_ok_and(|header| header.total_bytes() <= gap.len()) {
+        return false;
+    }
+    let torn = format::identity(gap);
+    let first = whole.partition_point(|identity| *identity < torn);
+    whole.get(first).is_some_and(|identity| identity.starts_with(&torn))
 }
 
 /// Headers that look right, from the beginning of each to the end of the one before it. What comes

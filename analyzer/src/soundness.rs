@@ -95,7 +95,8 @@ fn unreadable(images: &[Image], sources: &Sources) -> Option<String> {
 fn lost_events(images: &[Image], end: &RecordingEnd) -> Option<String> {
     let found: u64 = images.iter().map(Image::event_count).sum();
     let lost = end.event_count.saturating_sub(found);
-    (lost > 0).then(|| format!("{} that were recorded are not in the trace", count(lost, "event")))
+    let (were, are) = if lost == 1 { ("was", "is") } else { ("were", "are") };
+    (lost > 0).then(|| format!("{} that {were} recorded {are} not in the trace", count(lost, "event")))
 }
 
 /// One sentence per different notice, with the processes it is about.

@@ -17,6 +17,8 @@
 //! | 64 | 8 | time of the last time stamp, ns |
 //! | 72 | .. | payload |
 
+use std::ops::Range;
+
 use crate::constants::{CHUNK_CRC_START, CHUNK_HEADER_BYTES, CHUNK_MAGIC, MAX_CHUNK_RAW_BYTES};
 use crate::error::FormatError;
 use crate::field::{u32_at, u64_at};
@@ -194,6 +196,13 @@ impl ChunkWriter {
         chunk[4..8].copy_from_slice(&checksum.to_le_bytes());
         Ok(chunk)
     }
+}
+
+/// The bytes of a chunk that say which one it is (magic, kind, thread, process and number), as many of
+/// them as are there: those of a torn chunk are a beginning of those of the whole one.
+pub fn identity(chunk: &[u8]) -> Vec<u8> {
+    let there = |part: Range<usize>| &chunk[part.start.min(chunk.len())..part.end.min(chunk.len())];
+    [there(0..4), there(8..16), there(28..48)].concat()
 }
 
 /// Checks the whole chunk (header and payload, nothing behind it) against its checksum.
