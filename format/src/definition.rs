@@ -89,6 +89,7 @@ pub enum Definition<'a> {
         /// Where in the table the piece belongs.
         offset: u32,
         /// The piece.
+        #[serde(serialize_with = "record_block::bytes_at_once")]
         bytes: &'a [u8],
     },
     /// A call path: one more frame, called by another.

@@ -3,7 +3,7 @@
 use crate::distance::{distance, far_distance};
 use crate::event::{Domain, Event, MappingKind};
 use crate::event_model::{Class, EventModel, REGIONS, SITE_CODES, STACKS};
-use crate::event_room::{EVENT_ROOM_BYTES, EventRoom, put, put_head, put_nearby};
+use crate::event_room::{EVENT_ROOM_BYTES, EventRoom, ShortEvent, put, put_nearby};
 use crate::ids::StackId;
 use crate::varint::{write, zigzag};
 
@@ -71,27 +71,34 @@ impl EventEncoder {
 
     /// A block came to life.
     pub fn alloc(&mut self, out: &mut EventRoom, domain: Domain, address: u64, size: u64, stack: StackId) -> usize {
-        let written = self.alloc_at_site(out, domain, address, size, stack);
-        let written = written.or_else(|| self.alloc_nearby(out, domain, address, size, stack));
-        written.unwrap_or_else(|| self.spell_alloc(out, domain, address, size, stack))
+        match self.alloc_at_site(domain, address, size, stack) {
+            Some(short) => short.put(out),
+            None => self.unlikely_alloc(out, domain, address, size, stack),
+        }
     }
 
-    /// The same if it can be said in few bytes: at a recent site, near the likely address. Most can. Else nothing is done,
-    /// as for all sizes of [`TIME_STAMP_SIZE`](crate::constants::TIME_STAMP_SIZE) or more.
-    #[inline(always)]
-    pub fn alloc_at_site(
+    /// The same for what [`EventEncoder::alloc_at_site`] does not say.
+    pub fn unlikely_alloc(
         &mut self,
         out: &mut EventRoom,
         domain: Domain,
         address: u64,
         size: u64,
         stack: StackId,
-    ) -> Option<usize> {
+    ) -> usize {
+        let written = self.alloc_nearby(out, domain, address, size, stack);
+        written.unwrap_or_else(|| self.spell_alloc(out, domain, address, size, stack))
+    }
+
+    /// The same if it can be said in few bytes: at a recent site, near the likely address. Most can. Else nothing is done,
+    /// as for all sizes of [`TIME_STAMP_SIZE`](crate::constants::TIME_STAMP_SIZE) or more.
+    #[inline(always)]
+    pub fn alloc_at_site(&mut self, domain: Domain, address: u64, size: u64, stack: StackId) -> Option<ShortEvent> {
         let code = self.model.site_code(domain, size, stack)?;
         let (class, room) = Class::of(domain, size);
         let distance = distance(self.model.likely_address(class), address)?;
         self.model.note_alloc(class, room, address);
-        Some(put_head(out, HEAD_ALLOC | code << ALLOC_CODE_SHIFT, ALLOC_DISTANCE, distance))
+        Some(ShortEvent::new(HEAD_ALLOC | code << ALLOC_CODE_SHIFT, ALLOC_DISTANCE, distance))
     }
 
     /// A recent stack, but another size: near the likely address.
@@ -135,19 +142,19 @@ impl EventEncoder {
 
     /// A block is given back.
     pub fn free(&mut self, out: &mut EventRoom, address: u64) -> usize {
-        match self.free_nearby(out, address) {
-            Some(written) => written,
+        match self.free_nearby(address) {
+            Some(short) => short.put(out),
             None => self.spell_free(out, address),
         }
     }
 
     /// The same if it can be said in few bytes: near the last address of its region. Most can. Else nothing is done.
     #[inline(always)]
-    pub fn free_nearby(&mut self, out: &mut EventRoom, address: u64) -> Option<usize> {
+    pub fn free_nearby(&mut self, address: u64) -> Option<ShortEvent> {
         let code = EventModel::region_code(address);
         let distance = distance(self.model.last_of_region(code), address)?;
         self.model.note_free(address);
-        Some(put_head(out, HEAD_FREE | code << FREE_CODE_SHIFT, FREE_DISTANCE, distance))
+        Some(ShortEvent::new(HEAD_FREE | code << FREE_CODE_SHIFT, FREE_DISTANCE, distance))
     }
 
     fn spell_free(&mut self, out: &mut EventRoom, address: u64) -> usize {

@@ -8,15 +8,30 @@ pub const EVENT_ROOM_BYTES: usize = 128;
 /// The room.
 pub type EventRoom = [u8; EVENT_ROOM_BYTES];
 
-/// Writes the head of an event, which is of two bytes, and the distance behind it, if there is one: then the bit `with` of
-/// the head tells so. Returns how many bytes that are.
-#[inline(always)]
-pub(crate) fn put_head(room: &mut EventRoom, head: u16, with: u16, distance: u32) -> usize {
-    // Without a branch: both are written, and what does not count lies behind the event, where nobody reads.
-    let has_distance = u64::from(distance != NO_DISTANCE);
-    let both = u64::from(head) | (has_distance * u64::from(with)) | (u64::from(distance) << 16);
-    room[..8].copy_from_slice(&both.to_le_bytes());
-    2 + DISTANCE_BYTES * has_distance as usize
+/// An event of a few bytes, as a number: the first byte is the lowest.
+#[derive(Clone, Copy)]
+pub struct ShortEvent {
+    bytes: u64,
+    /// How many bytes it takes. Those behind are not part of it.
+    pub length: usize,
+}
+
+impl ShortEvent {
+    /// A head, which is of two bytes, and the distance behind it, if there is one: then the bit `with` of the head tells so.
+    #[inline(always)]
+    pub(crate) fn new(head: u16, with: u16, distance: u32) -> ShortEvent {
+        // Without a branch: the distance is there in any case, and what does not count lies behind the event.
+        let has_distance = u64::from(distance != NO_DISTANCE);
+        let bytes = u64::from(head) | (has_distance * u64::from(with)) | (u64::from(distance) << 16);
+        ShortEvent { bytes, length: 2 + DISTANCE_BYTES * has_distance as usize }
+    }
+
+    /// Writes it, and returns its length. More than that is written: nobody reads what lies behind it.
+    #[inline(always)]
+    pub fn put(self, room: &mut EventRoom) -> usize {
+        room[..8].copy_from_slice(&self.bytes.to_le_bytes());
+        self.length
+    }
 }
 
 /// Writes an allocation of a recent stack: its tag, the code of the stack, the size, and the distance. Returns how many bytes

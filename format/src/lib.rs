@@ -44,7 +44,7 @@ pub use error::FormatError;
 pub use event::{Domain, Event, MappingKind};
 pub use event_decoder::EventDecoder;
 pub use event_encoder::EventEncoder;
-pub use event_room::{EVENT_ROOM_BYTES, EventRoom};
+pub use event_room::{EVENT_ROOM_BYTES, EventRoom, ShortEvent};
 pub use header::TraceHeader;
 pub use ids::{CodeId, PathId, ProcessKey, StackId, ThreadNumber};
 pub use trailer::{

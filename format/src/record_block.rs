@@ -5,13 +5,18 @@
 //! (see `deny.toml`), so this file is all that would change.
 
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::constants::MAX_HEADER_BYTES;
 use crate::error::FormatError;
 
 const CONFIGURATION: Configuration<LittleEndian, Varint, Limit<MAX_HEADER_BYTES>> =
     bincode::config::standard().with_limit::<MAX_HEADER_BYTES>();
+
+/// For serde: all bytes at once. In the trace they are what they would be one by one.
+pub(crate) fn bytes_at_once<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
+}
 
 /// Encodes into a fresh vector.
 pub(crate) fn encode<T: Serialize>(record: &T) -> Result<Vec<u8>, FormatError> {

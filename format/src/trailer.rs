@@ -32,6 +32,7 @@ pub struct SourceFile<'a> {
     /// Its name as the code objects say it.
     pub file: &'a str,
     /// Its text, as bytes: source need not be UTF-8.
+    #[serde(serialize_with = "record_block::bytes_at_once")]
     pub text: &'a [u8],
 }
 

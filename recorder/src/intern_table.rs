@@ -8,7 +8,7 @@
 //! may be led into one of the new, which ends like any other; what it misses by that, it finds when it has the lock.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 /// Nodes of the first segment; each later one is twice as large.
 const FIRST_SEGMENT: u32 = 4096;
@@ -44,6 +44,8 @@ impl Node {
 pub(crate) struct InternTable {
     segments: [OnceLock<Box<[Node]>>; SEGMENTS],
     generations: [OnceLock<Box<[AtomicU32]>>; GENERATION_BITS.len()],
+    /// The newest generation: its place among the others.
+    newest: AtomicUsize,
     count: AtomicU32,
 }
 
@@ -53,6 +55,7 @@ impl InternTable {
         InternTable {
             segments: [const { OnceLock::new() }; SEGMENTS],
             generations: [const { OnceLock::new() }; GENERATION_BITS.len()],
+            newest: AtomicUsize::new(0),
             count: AtomicU32::new(0),
         }
     }
@@ -65,13 +68,9 @@ impl InternTable {
     /// The id of the key, if it has one.
     #[inline]
     pub(crate) fn find(&self, key: Key) -> Option<u32> {
-        let (buckets, bits) = self
-            .generations
-            .iter()
-            .zip(GENERATION_BITS)
-            .rev()
-            .find_map(|(buckets, bits)| Some((buckets.get()?, bits)))?;
-        let mut id = buckets[bucket_of(key, bits)].load(Ordering::Acquire);
+        let newest = self.newest.load(Ordering::Acquire) % GENERATION_BITS.len();
+        let buckets = self.generations[newest].get()?;
+        let mut id = buckets[bucket_of(key, GENERATION_BITS[newest])].load(Ordering::Acquire);
         while id != NONE {
             let node = self.node(id)?;
             if node.key() == key {
@@ -108,6 +107,7 @@ impl InternTable {
             GENERATION_BITS.iter().position(|bits| id <= NODES_PER_BUCKET << bits).unwrap_or(GENERATION_BITS.len() - 1);
         let bits = GENERATION_BITS[generation];
         let buckets = self.generations[generation].get_or_init(|| self.all_in_chains(bits));
+        self.newest.store(generation, Ordering::Release);
         self.count.store(id, Ordering::Release);
         link(buckets, bits, id, node);
         true

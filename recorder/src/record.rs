@@ -6,6 +6,7 @@ use format::{Domain, MappingKind, StackId};
 
 use crate::guard::Guard;
 use crate::python::{self, Check, KnownLayout};
+use crate::thread_recorder::AtOnce;
 use crate::threads;
 
 /// A block of `size` requested bytes came to life; null is a failed call and no event. Returns the block. `layout` is that
@@ -24,9 +25,13 @@ pub(crate) fn alloc(
     if !block.is_null()
         && layout.is_none_or(KnownLayout::may_have_running_mark)
         && let Some(recorder) = threads::known_recorder(&mut guard)
-        && recorder.alloc_at_once(check_of_block(domain), layout, domain, block as usize, size)
     {
-        return block;
+        match (recorder.alloc_at_once(check_of_block(domain), layout, domain, block as usize, size), domain) {
+            (AtOnce::Written, _) => return block,
+            (AtOnce::Unlikely(stack), Domain::Python) => return unlikely_alloc::<true>(guard, block, size, stack),
+            (AtOnce::Unlikely(stack), Domain::Heap) => return unlikely_alloc::<false>(guard, block, size, stack),
+            (AtOnce::No, _) => {}
+        }
     }
     match domain {
         Domain::Python => alloc_slowly::<true>(guard, block, size),
@@ -34,14 +39,34 @@ pub(crate) fn alloc(
     }
 }
 
+const fn domain<const PYTHON: bool>() -> Domain {
+    if PYTHON { Domain::Python } else { Domain::Heap }
+}
+
+/// Records a block, if it is one, in any case.
 #[cold]
 #[inline(never)]
 fn alloc_slowly<const PYTHON: bool>(mut guard: Guard, block: *mut c_void, size: usize) -> *mut c_void {
-    let domain = if PYTHON { Domain::Python } else { Domain::Heap };
+    let domain = domain::<PYTHON>();
     if !block.is_null()
         && let Some(recorder) = threads::recorder(&mut guard)
     {
         recorder.alloc(check_of_block(domain), domain, block as usize, size);
+    }
+    block
+}
+
+/// Records a block whose stack is known.
+#[cold]
+#[inline(never)]
+fn unlikely_alloc<const PYTHON: bool>(
+    mut guard: Guard,
+    block: *mut c_void,
+    size: usize,
+    stack: StackId,
+) -> *mut c_void {
+    if let Some(recorder) = threads::known_recorder(&mut guard) {
+        recorder.unlikely_alloc(domain::<PYTHON>(), block as usize, size, stack);
     }
     block
 }

@@ -21,7 +21,7 @@ use format::spool::{
     SLOT_IN_USE, SLOT_KIND, SLOT_LENGTH, SLOT_STATE, SLOT_THREAD, SPOOL_ALIVE_NS, SPOOL_HEADER_BYTES,
     SPOOL_SILENT_CHILDREN, SpoolHeader, slot_offset,
 };
-use format::{ChunkKind, EVENT_ROOM_BYTES, EventRoom, ThreadNumber};
+use format::{ChunkKind, EVENT_ROOM_BYTES, EventRoom, ShortEvent, ThreadNumber};
 
 use crate::cancellation::CancellationHeldOff;
 use crate::kept_file::{KeptFile, file_size_limit};
@@ -55,6 +55,20 @@ pub(crate) struct Slot {
 unsafe impl Send for Slot {}
 
 impl Slot {
+    /// No slot: one that has no room, and never will.
+    pub(crate) const NONE: Slot = Slot { start: NonNull::dangling(), length: 1, limit: 0 };
+
+    /// Takes the slot away, if it is one.
+    pub(crate) fn take(&mut self) -> Option<Slot> {
+        let slot = std::mem::replace(self, Slot::NONE);
+        (!slot.is_none()).then_some(slot)
+    }
+
+    /// Whether it is [`Slot::NONE`]. Slots begin at pages, and so never where that does.
+    pub(crate) fn is_none(&self) -> bool {
+        self.start == NonNull::dangling()
+    }
+
     fn new(start: NonNull<u8>) -> Slot {
         Slot { start, length: 0, limit: 0 }
     }
@@ -125,12 +139,18 @@ impl Slot {
         Some(unsafe { self.start.add(SLOT_HEADER_BYTES + self.length).cast().as_mut() })
     }
 
-    /// Writes an event, if one may begin here and `encode` does it. Then it is whole, and published.
+    /// Writes an event, if one may begin here and `encode` makes it. Then it is whole, and published.
     #[inline(always)]
-    pub(crate) fn write_at_once(&mut self, encode: impl FnOnce(&mut EventRoom) -> Option<usize>) -> bool {
+    pub(crate) fn write_at_once(&mut self, encode: impl FnOnce() -> Option<ShortEvent>) -> bool {
+        let length = self.length;
+        if !self.has_room() {
+            return false;
+        }
+        let Some(event) = encode() else { return false };
         // What is written to the room could change nothing here, but the compiler does not know that.
-        let (start, length) = (self.start, self.length);
-        let Some(written) = self.room().and_then(encode) else { return false };
+        let start = self.start;
+        // SAFETY: as in room(), since the length is the same: `encode` does not reach the slot.
+        let written = event.put(unsafe { start.add(SLOT_HEADER_BYTES + length).cast().as_mut() });
         self.length = length + written;
         // SAFETY: as in word().
         let published = unsafe { AtomicU32::from_ptr(start.as_ptr().add(SLOT_LENGTH).cast()) };

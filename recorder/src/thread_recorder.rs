@@ -4,7 +4,9 @@
 //! call had returned. A full slot goes to the background thread as a chunk.
 
 use format::constants::{BYTES_PER_TIME_STAMP, TIME_STAMP_SIZE};
-use format::{ChunkHeader, ChunkKind, Definition, Domain, EventEncoder, EventRoom, MappingKind, StackId, ThreadNumber};
+use format::{
+    ChunkHeader, ChunkKind, Definition, Domain, EventEncoder, EventRoom, MappingKind, ShortEvent, StackId, ThreadNumber,
+};
 
 use crate::clock::now_ns;
 use crate::definitions::DefinitionLog;
@@ -17,21 +19,33 @@ use crate::turn::Turn;
 /// Longest name that the kernel has for a thread, `TASK_COMM_LEN` without its zero byte.
 const KERNEL_NAME_BYTES: usize = 15;
 
-/// See the module.
+/// What became of an allocation that was to be recorded at once.
+pub(crate) enum AtOnce {
+    /// It is recorded.
+    Written,
+    /// It is not, but this is the stack.
+    Unlikely(StackId),
+    /// It is not.
+    No,
+}
+
+/// See the module. What every event needs stands in front, in two cache lines, where instructions reach it with the shortest
+/// addresses.
+#[repr(C, align(64))]
 pub(crate) struct ThreadRecorder {
-    session: &'static Session,
-    /// `None` once recording has stopped for want of slots.
-    slot: Option<Slot>,
+    /// [`Slot::NONE`] once recording has stopped for want of slots.
+    slot: Slot,
+    turn: Turn,
     /// Events of the chunk.
     event_count: u32,
-    turn: Turn,
+    stack_cache: StackCache,
+    encoder: EventEncoder,
+    /// The stack of whoever started this thread.
+    inherited_stack: StackId,
+    session: &'static Session,
     thread: ThreadNumber,
     name: Box<str>,
     header: ChunkHeader,
-    encoder: EventEncoder,
-    stack_cache: StackCache,
-    /// The stack of whoever started this thread.
-    inherited_stack: StackId,
 }
 
 impl ThreadRecorder {
@@ -47,7 +61,7 @@ impl ThreadRecorder {
     ) -> Box<ThreadRecorder> {
         let mut recorder = Box::new(ThreadRecorder {
             session,
-            slot: None,
+            slot: Slot::NONE,
             event_count: 0,
             turn: Turn::NONE,
             thread,
@@ -62,7 +76,7 @@ impl ThreadRecorder {
     }
 
     /// A block came to life. Records it if nothing is in the way: it is the thread's turn, the stack is the last one or a
-    /// position in it, and the event is a likely one. Else nothing is done, and false comes back.
+    /// position in it, and the event is a likely one. Else nothing is done.
     #[inline(always)]
     pub(crate) fn alloc_at_once(
         &mut self,
@@ -71,9 +85,17 @@ impl ThreadRecorder {
         domain: Domain,
         address: usize,
         size: usize,
-    ) -> bool {
-        let Some(stack) = self.stack_cache.last_stack(check, layout) else { return false };
-        self.write_at_once(|encoder, room| encoder.alloc_at_site(room, domain, address as u64, size as u64, stack))
+    ) -> AtOnce {
+        let stack = match self.stack_cache.last_stack(check, layout) {
+            Some(stack) => stack,
+            None if domain == Domain::Heap && self.stack_cache.has_no_frames() => self.inherited_stack,
+            None => return AtOnce::No,
+        };
+        if !self.may_write_at_once() {
+            return AtOnce::No;
+        }
+        let written = self.write_at_once(|encoder| encoder.alloc_at_site(domain, address as u64, size as u64, stack));
+        if written { AtOnce::Written } else { AtOnce::Unlikely(stack) }
     }
 
     /// The same in any case.
@@ -86,10 +108,19 @@ impl ThreadRecorder {
         self.event(|encoder, room| encoder.alloc(room, domain, address as u64, size as u64, stack));
     }
 
+    /// The same if [`ThreadRecorder::alloc_at_once`] has found this stack, and the event is no likely one.
+    #[inline(always)]
+    pub(crate) fn unlikely_alloc(&mut self, domain: Domain, address: usize, size: usize, stack: StackId) {
+        if size as u64 >= TIME_STAMP_SIZE {
+            self.stamp();
+        }
+        self.event(|encoder, room| encoder.unlikely_alloc(room, domain, address as u64, size as u64, stack));
+    }
+
     /// A block is about to be given back. Records it if nothing is in the way, like [`ThreadRecorder::alloc_at_once`].
     #[inline(always)]
     pub(crate) fn free_at_once(&mut self, address: usize) -> bool {
-        self.write_at_once(|encoder, room| encoder.free_nearby(room, address as u64))
+        self.may_write_at_once() && self.write_at_once(|encoder| encoder.free_nearby(address as u64))
     }
 
     /// The same in any case.
@@ -140,10 +171,6 @@ impl ThreadRecorder {
     /// The stack that an allocation of this thread belongs to: its own Python frames, or, while it has
     /// none, those of whoever started it.
     pub(crate) fn current_stack(&mut self, check: Check) -> StackId {
-        self.stack_cache.notice_epoch();
-        if let Some(stack) = self.stack_cache.last_stack(check, None) {
-            return stack;
-        }
         match self.stack_cache.find_stack(check) {
             StackId::EMPTY => self.inherited_stack,
             own => own,
@@ -177,18 +204,22 @@ impl ThreadRecorder {
     #[inline]
     fn event(&mut self, encode: impl FnOnce(&mut EventEncoder, &mut EventRoom) -> usize) {
         self.prepare();
-        let Some(slot) = &mut self.slot else { return };
-        let Some(room) = slot.room() else { return };
+        let Some(room) = self.slot.room() else { return };
         let written = encode(&mut self.encoder, room);
-        slot.publish(written);
+        self.slot.publish(written);
         self.event_count += 1;
     }
 
-    /// Writes an event if nothing comes in front of it, and `encode` does it.
+    /// Whether nothing comes in front of the next event.
     #[inline(always)]
-    fn write_at_once(&mut self, encode: impl FnOnce(&mut EventEncoder, &mut EventRoom) -> Option<usize>) -> bool {
-        let Some(slot) = &mut self.slot else { return false };
-        let written = self.turn.goes_on() && slot.write_at_once(|room| encode(&mut self.encoder, room));
+    fn may_write_at_once(&self) -> bool {
+        self.turn.goes_on() && self.slot.has_room()
+    }
+
+    /// Writes an event, if `encode` makes one, and there is room. Then it is whole, and published.
+    #[inline(always)]
+    fn write_at_once(&mut self, encode: impl FnOnce(&mut EventEncoder) -> Option<ShortEvent>) -> bool {
+        let written = self.slot.write_at_once(|| encode(&mut self.encoder));
         self.event_count += u32::from(written);
         written
     }
@@ -199,15 +230,9 @@ impl ThreadRecorder {
         if !self.turn.goes_on() {
             self.take_turn();
         }
-        if !self.has_room() {
+        if !self.slot.has_room() {
             self.time_stamp();
         }
-    }
-
-    /// Whether an event can be written before the next time stamp.
-    #[inline(always)]
-    fn has_room(&self) -> bool {
-        self.slot.as_ref().is_some_and(Slot::has_room)
     }
 
     /// The next event's time is told.
@@ -223,7 +248,7 @@ impl ThreadRecorder {
     #[cold]
     #[inline(never)]
     fn take_turn(&mut self) {
-        if !self.has_room() {
+        if !self.slot.has_room() {
             self.time_stamp();
         }
         let (turn, after_clock) = Turn::take(self.thread);
@@ -239,8 +264,10 @@ impl ThreadRecorder {
     #[cold]
     #[inline(never)]
     fn time_stamp(&mut self) {
-        let Some(slot) = &mut self.slot else { return };
-        if slot.allow(BYTES_PER_TIME_STAMP) {
+        if self.slot.is_none() {
+            return;
+        }
+        if self.slot.allow(BYTES_PER_TIME_STAMP) {
             self.mark(|encoder, room| encoder.time(room, now_ns()));
         } else {
             self.next_chunk();
@@ -249,11 +276,9 @@ impl ThreadRecorder {
 
     /// Writes what stands in front of an event. It is published with that.
     fn mark(&mut self, encode: impl FnOnce(&mut EventEncoder, &mut EventRoom) -> usize) {
-        if let Some(slot) = &mut self.slot
-            && let Some(room) = slot.room()
-        {
+        if let Some(room) = self.slot.room() {
             let written = encode(&mut self.encoder, room);
-            slot.advance(written);
+            self.slot.advance(written);
         }
     }
 
@@ -278,7 +303,7 @@ impl ThreadRecorder {
         self.encoder.restart(now, turn);
         slot.allow(BYTES_PER_TIME_STAMP);
         self.event_count = 0;
-        self.slot = Some(slot);
+        self.slot = slot;
     }
 
     fn hand_over(&mut self, slot: Slot) {

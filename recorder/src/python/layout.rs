@@ -13,6 +13,8 @@ pub(super) struct Layout {
     /// In `PyThreadState`: pointer to the innermost frame (`frame`, from 3.13 on `current_frame`), or,
     /// with a `cframe_frame`, to the `_PyCFrame` that has it (`cframe`).
     pub(super) thread_frame: usize,
+    /// Until 3.11: where `_PyRuntime` has the thread state that Python is running with, `gilstate.tstate_current`.
+    pub(super) runtime_thread_state: Option<usize>,
     /// 3.11 and 3.12: `_PyCFrame.current_frame`.
     pub(super) cframe_frame: Option<usize>,
     /// Pointer to the frame's code object: `f_code`, from 3.13 on `f_executable`.
@@ -131,6 +133,7 @@ impl Layout {
 /// Of 3.9.18.
 const PYTHON_3_9: Layout = Layout {
     thread_frame: 24,
+    runtime_thread_state: Some(568),
     cframe_frame: None,
     frame_code: 32,
     frame_previous: 24,
@@ -164,6 +167,7 @@ const PYTHON_3_10: Layout = Layout {
 /// Of 3.11.7; 3.11.0 to 3.11.14 are the same.
 const PYTHON_3_11: Layout = Layout {
     thread_frame: 56,
+    runtime_thread_state: Some(576),
     cframe_frame: Some(8),
     frame_code: 32,
     frame_previous: 48,
@@ -181,6 +185,7 @@ const PYTHON_3_11: Layout = Layout {
 
 /// Of 3.12.1.
 const PYTHON_3_12: Layout = Layout {
+    runtime_thread_state: None,
     cframe_frame: Some(0),
     frame_code: 0,
     frame_previous: 8,

@@ -1,17 +1,19 @@
 //! Python as the recorder sees it: which version runs, where its structures keep what is needed,
 //! and the call stack of the calling thread, read without any help of the interpreter's.
 //!
-//! `layout.rs` and `debug_offsets.rs` know the versions, `thread_states.rs`, `frames.rs` and `code_object.rs` read,
+//! `layout.rs` and `debug_offsets.rs` know the versions, `thread_states.rs`, `attached_place.rs`, `frames.rs` and `code_object.rs` read,
 //! `stack_cache.rs` turns frames into stack ids with the help of `marker.rs` and `path_memo.rs`, `interning.rs` gives
 //! these ids, `thread_name.rs` finds the name of a thread that is
 //! being started, and `self_check.rs` compares with what `public_api.rs` says and turns stacks off
 //! rather than record wrong ones.
 
+mod attached_place;
 mod code_death;
 mod code_object;
 mod collection;
 mod debug_offsets;
 mod frames;
+mod innermost_walk;
 mod interning;
 mod layout;
 mod marker;
@@ -98,7 +100,7 @@ fn find(version: &str, is_allocator_ours: fn() -> bool) -> Result<Python, String
         (layout.running, layout.waiting) = (None, None);
     }
     let thread_states =
-        ThreadStates::find(parsed).ok_or("this Python does not export what fil needs to find its threads")?;
+        ThreadStates::find(parsed, &layout).ok_or("this Python does not export what fil needs to find its threads")?;
     Ok(Python { known_layout: KnownLayout::of(&layout), layout, thread_states, is_allocator_ours })
 }
 

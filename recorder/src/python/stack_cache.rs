@@ -8,12 +8,11 @@
 //! from the innermost frame outwards until a marker tells that what is behind a frame is as it was (`marker.rs`); only what changed is interned anew. So the result is always that of a whole walk.
 //!
 //! There are three ways, the shortest first:
-//! 1. Nothing but the innermost frame has run, and C code that it called: [`StackCache::last_stack`]. The others are behind
-//!    [`StackCache::find_stack`].
-//! 2. A few frames have run, were called or have returned: [`StackCache::update_innermost`].
+//! 1. Nothing but the innermost frame has run, and C code that it called: [`StackCache::last_stack`]. Or the thread is none of
+//!    Python's: [`StackCache::has_no_frames`]. The others are behind [`StackCache::find_stack`].
+//! 2. A few frames have run, were called or have returned: `innermost_walk.rs`.
 //! 3. Anything else, and Pythons without markers: `whole_walk.rs`.
 
-use arrayvec::ArrayVec;
 use format::{PathId, StackId};
 
 use super::frames::Frame;
@@ -30,9 +29,6 @@ use super::{Python, python, self_check};
 /// a call returned, another call made.
 pub(super) const NEAR: usize = 4;
 
-/// Most frames that are looked at in the second way.
-const INNERMOST: usize = 8;
-
 /// A frame of the last stack.
 #[derive(Clone, Copy)]
 pub(super) struct Entry {
@@ -43,7 +39,7 @@ pub(super) struct Entry {
     /// Where it was when it was last looked at. The innermost one may have gone on.
     pub(super) position: FramePosition,
     /// The same as an index.
-    index: u32,
+    pub(super) index: u32,
     /// The call path that ends here: that of a frame of `code`, called by `caller`.
     path: PathId,
     caller: Caller,
@@ -90,10 +86,14 @@ impl Default for Last {
     }
 }
 
-/// See the module.
+/// See the module. What the first way needs stands in front.
 #[derive(Default)]
+#[repr(C)]
 pub(crate) struct StackCache {
+    quick_way: QuickWay,
     last: Last,
+    pub(super) running_mark: RunningMark,
+    known_layout: KnownLayout,
     /// The same while something is to be checked, and `last` is none.
     checked_last: Last,
     /// Address of the last thread state.
@@ -104,13 +104,10 @@ pub(crate) struct StackCache {
     /// For `whole_walk.rs`.
     pub(super) fresh: Vec<WalkedFrame>,
     pub(super) marker_numbers: MarkerNumbers,
-    pub(super) running_mark: RunningMark,
     /// [`interning::epoch`] when the entries were made.
     epoch: u64,
-    /// The Python of this epoch, and what the first way needs of it.
+    /// The Python of this epoch; [`StackCache::quick_way`] and [`StackCache::known_layout`] are what the first way needs of it.
     python: Option<&'static Python>,
-    quick_way: QuickWay,
-    known_layout: KnownLayout,
     paths: PathMemo,
 }
 
@@ -162,11 +159,19 @@ impl StackCache {
         with_layout!(layout.unwrap_or(self.known_layout), self.python?, layout => self.last_of(thread_state, layout))
     }
 
-    /// If another epoch has begun, the first way is closed. To be called whenever the thread takes a turn, since whoever ends
-    /// an epoch ends the turn of each thread too, and before a stack is asked for out of turn.
+    /// Whether the calling thread, which need not hold the GIL, has no Python frames, as is found out at once for those of C
+    /// libraries.
+    #[inline(always)]
+    pub(crate) fn has_no_frames(&self) -> bool {
+        self.quick_way.has_no_state()
+    }
+
+    /// If another epoch has begun, nothing is found out at once. To be called whenever the thread takes a turn, since whoever ends
+    /// an epoch ends the turn of each thread too.
     pub(crate) fn notice_epoch(&mut self) {
         if interning::epoch() != self.epoch {
             (self.last, self.checked_last) = (Last::NONE, Last::NONE);
+            self.quick_way = QuickWay::unknown();
         }
     }
 
@@ -182,24 +187,8 @@ impl StackCache {
     }
 
     /// The calling thread's stack by the other ways. `check` tells whether Python's API may be asked if it is right.
-    pub(crate) fn find_stack(&mut self, check: Check) -> StackId {
-        // While something is to be checked, all stacks come by here, so that the first way is checked too.
-        let known = if self.paths.has_new {
-            self.last = self.checked_last;
-            self.last_stack(check, None)
-        } else {
-            None
-        };
-        let stack = self.find(known, check);
-        if self.paths.has_new {
-            self.checked_last = std::mem::replace(&mut self.last, Last::NONE);
-        }
-        stack
-    }
-
-    /// The stack by the other ways, if it is not known yet; and whatever there is to be checked.
     #[inline(always)]
-    fn find(&mut self, known: Option<StackId>, check: Check) -> StackId {
+    pub(crate) fn find_stack(&mut self, check: Check) -> StackId {
         let epoch = interning::epoch();
         if epoch != self.epoch {
             self.begin_epoch(epoch);
@@ -208,30 +197,39 @@ impl StackCache {
         let Some(own) = python.thread_states.of_this_thread(self.thread_state, check == Check::Always) else {
             return StackId::EMPTY;
         };
-        let thread_state = own.address();
-        let stack = match known {
-            Some(stack) => stack,
-            None => {
-                self.thread_state = thread_state as usize;
-                let stack = with_layout!(self.known_layout, python, layout => self.walk(thread_state, layout));
-                self.last = self.innermost_entry().map_or(Last::NONE, |entry| Last {
-                    thread_state: self.thread_state,
-                    frame: entry.frame,
-                    instructions: position::instructions(entry.code, &python.layout),
-                    path: entry.path,
-                });
-                stack
-            }
-        };
-        if self.paths.has_new {
-            self.check(python, thread_state, stack, check);
+        self.thread_state = own.address() as usize;
+        if check == Check::Always && python.thread_states.learn_from(own.address()) {
+            interning::next_epoch();
         }
-        stack
+        if self.paths.has_new {
+            return self.find_and_check(python, own.address(), check);
+        }
+        let stack = self.walk(python, own.address());
+        if self.paths.has_new { self.check(python, own.address(), stack, check) } else { stack }
     }
 
-    #[inline(always)]
-    fn innermost_entry(&self) -> Option<&Entry> {
-        self.entries.get(self.depth.wrapping_sub(1))
+    /// While something is to be checked, all stacks come by here, so that the first way is checked too.
+    #[cold]
+    #[inline(never)]
+    fn find_and_check(&mut self, python: &Python, thread_state: *const u8, check: Check) -> StackId {
+        self.last = self.checked_last;
+        let stack = self.last_stack(check, None).unwrap_or_else(|| self.walk(python, thread_state));
+        self.check(python, thread_state, stack, check)
+    }
+
+    /// Checks a stack, and returns it. As long as something remains to be checked, the first way is closed.
+    #[cold]
+    #[inline(never)]
+    fn check(&mut self, python: &Python, thread_state: *const u8, stack: StackId, check: Check) -> StackId {
+        let verifying = self_check::verifying();
+        if check == Check::Always || check != Check::Never && verifying {
+            self.paths.has_new = verifying;
+            self_check::check(python, thread_state, stack, check);
+        }
+        if self.paths.has_new {
+            self.checked_last = std::mem::replace(&mut self.last, Last::NONE);
+        }
+        stack
     }
 
     /// What was remembered is forgotten.
@@ -240,8 +238,7 @@ impl StackCache {
     fn begin_epoch(&mut self, epoch: u64) {
         self.epoch = epoch;
         self.python = python();
-        let with_marks = self.python.filter(|python| python.layout.running.is_some());
-        self.quick_way = with_marks.map_or(QuickWay::NONE, |python| python.thread_states.quick_way());
+        self.quick_way = self.python.map_or_else(QuickWay::without_python, |python| python.thread_states.quick_way());
         self.known_layout = self.python.map_or(KnownLayout::Other, |python| python.known_layout);
         (self.last, self.checked_last) = (Last::NONE, Last::NONE);
         self.entries.clear();
@@ -250,71 +247,32 @@ impl StackCache {
         self.paths.has_new |= self_check::verifying();
     }
 
-    #[cold]
-    #[inline(never)]
-    fn check(&mut self, python: &Python, thread_state: *const u8, stack: StackId, check: Check) {
-        let verifying = self_check::verifying();
-        if check == Check::Always || check != Check::Never && verifying {
-            self.paths.has_new = verifying;
-            self_check::check(python, thread_state, stack, check);
-        }
-    }
-
     /// Makes the entries those of the chain of this thread state.
     #[inline(always)]
-    fn walk<L: LayoutSource>(&mut self, thread_state: *const u8, layout: L) -> StackId {
-        let Some(innermost) = Frame::innermost(thread_state, layout) else {
-            self.depth = 0;
-            return StackId::EMPTY;
-        };
-        match self.update_innermost(innermost) {
-            Some(stack) => stack,
-            None => self.update_all(innermost),
-        }
+    fn walk(&mut self, python: &Python, thread_state: *const u8) -> StackId {
+        with_layout!(self.known_layout, python, layout => self.walk_by(thread_state, layout))
     }
 
-    /// Updates the entries up to the first frame of which a marker tells that what is behind it is as it was. `None` if
-    /// there are many; then no entry has changed, and no frame was marked as running.
-    #[inline(always)]
-    fn update_innermost<L: LayoutSource>(&mut self, innermost: Frame<L>) -> Option<StackId> {
-        // Without markers all frames have to be looked at.
-        innermost.layout().running.as_ref()?;
-        let mut walked: ArrayVec<(Frame<L>, Marker), INNERMOST> = ArrayVec::new();
-        // Frames further outwards are among this many entries, if at all.
-        let mut candidates = self.depth;
-        let mut inner: Option<Frame<L>> = None;
-        let mut frame = innermost;
-        let same = loop {
-            let position = frame.position();
-            let nearest = self.entries[..candidates].iter().rev().take(NEAR);
-            let distance = nearest.map(|entry| entry.frame).position(|kept| kept == frame.address());
-            candidates -= distance.map_or(0, |distance| distance + 1);
-            let entry = distance.map(|_| &self.entries[candidates]);
-            let is_kept = entry.is_some_and(|entry| entry.position.is(position));
-            let is_same_call = entry.is_some() && frame.is_marked_running(self.running_mark);
-            if let (Some(entry), Some(inner), false) = (entry.filter(|_| is_kept), inner, is_same_call)
-                && entry.marker.is_intact(frame, inner)
-            {
-                break candidates + 1;
+    /// The same. Each layout has its own, so that what is needed of it lies together.
+    #[inline(never)]
+    fn walk_by<L: LayoutSource>(&mut self, thread_state: *const u8, layout: L) -> StackId {
+        let stack = match Frame::innermost(thread_state, layout) {
+            Some(innermost) => match self.update_innermost(innermost) {
+                Some(stack) => stack,
+                None => self.update_all(innermost),
+            },
+            None => {
+                self.depth = 0;
+                StackId::EMPTY
             }
-            // What was kept once is complete.
-            if is_kept || is_same_call || frame.is_complete() {
-                walked.try_push((frame, Marker::place(frame, inner, &mut self.marker_numbers))).ok()?;
-            }
-            if is_same_call {
-                break candidates;
-            }
-            let Some(behind) = frame.previous() else { break 0 };
-            inner = Some(frame);
-            frame = behind;
         };
-        let mut caller = self.caller(same);
-        self.depth = same + walked.len();
-        for (place, &(frame, marker)) in (same..).zip(walked.iter().rev()) {
-            frame.mark_running(self.running_mark);
-            caller = self.keep(place, caller, WalkedFrame::of(frame), marker, frame.layout());
-        }
-        Some(caller.stack)
+        self.last = self.entries.get(self.depth.wrapping_sub(1)).map_or(Last::NONE, |entry| Last {
+            thread_state: thread_state as usize,
+            frame: entry.frame,
+            instructions: position::instructions(entry.code, layout.layout()),
+            path: entry.path,
+        });
+        stack
     }
 
     /// Whoever calls the frame on top of so many entries, from the outermost on.
@@ -333,11 +291,15 @@ impl StackCache {
         marker: Marker,
         layout: &Layout,
     ) -> Caller {
-        let path = match self.entries.get(place) {
-            // What was there before may also be of a deeper stack, and still be right.
-            Some(entry) if entry.code == code && entry.caller.is(caller) => entry.path,
-            _ => self.paths.path(caller, code, layout),
-        };
+        if let Some(entry) = self.entries.get_mut(place)
+            && entry.code == code
+            && entry.caller.is(caller)
+        {
+            // What was there before may also be of a deeper stack, and its path still be right.
+            (entry.frame, entry.position, entry.index, entry.marker) = (frame, position, index, marker);
+            return entry.as_caller();
+        }
+        let path = self.paths.path(caller, code, layout);
         let entry = Entry { frame, code, position, index, path, caller, marker };
         match self.entries.get_mut(place) {
             Some(kept) => *kept = entry,
@@ -350,7 +312,7 @@ impl StackCache {
 impl Entry {
     /// The frame as one that waits where it was last looked at.
     #[inline(always)]
-    fn as_caller(&self) -> Caller {
+    pub(super) fn as_caller(&self) -> Caller {
         Caller { stack: StackId { path: self.path, instruction: self.index }, position: self.position }
     }
 }

@@ -17,10 +17,12 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{c_int, c_void};
-use std::ptr::from_ref;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
+use std::ptr::{NonNull, from_ref};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering, fence};
 use std::time::Duration;
 
+use super::attached_place::{AttachedPlace, no_place};
+use super::layout::Layout;
 use crate::errno::ErrnoKept;
 use crate::real;
 use crate::thread_words::thread_words;
@@ -36,6 +38,8 @@ pub(super) struct ThreadStates {
     attached_is_own: bool,
     /// The one that the thread had first.
     of_this_thread: GetThreadState,
+    /// Where `attached` finds it.
+    attached_place: AttachedPlace,
     /// Whether Python comes to its end.
     is_finalizing: IsFinalizing,
 }
@@ -64,19 +68,34 @@ impl Drop for OwnThreadState {
 }
 
 impl ThreadStates {
-    pub(super) fn find(version: (u32, u32)) -> Option<ThreadStates> {
+    pub(super) fn find(version: (u32, u32), layout: &Layout) -> Option<ThreadStates> {
         Some(ThreadStates {
             attached: get_unchecked()?,
             attached_is_own: version >= (3, 12),
             // SAFETY: the function has this signature in every CPython 3.
             of_this_thread: unsafe { real::function(c"PyGILState_GetThisThreadState") }?,
+            attached_place: AttachedPlace::new(layout.runtime_thread_state),
             is_finalizing: is_finalizing()?,
         })
     }
 
-    /// A quick way to it that may not find it.
+    /// To be called when a thread has this state, and is known to hold the GIL. True if [`ThreadStates::quick_way`] knows more
+    /// from now on.
+    #[inline(always)]
+    pub(super) fn learn_from(&self, thread_state: *const u8) -> bool {
+        self.attached_place.is_to_be_found()
+            && self.attached_place.look_for(thread_state, self.attached as *const c_void)
+    }
+
+    /// A quick way to it that may not find it, for the calling thread.
     pub(super) fn quick_way(&self) -> QuickWay {
-        QuickWay { with_gil: self.attached, else_: if self.attached_is_own { self.attached } else { no_state } }
+        let place = self.attached_place.of_this_thread();
+        let with_gil = place.unwrap_or_else(no_place);
+        if !self.attached_is_own {
+            return QuickWay { with_gil, else_: no_place(), first: self.of_this_thread };
+        }
+        let first = if place.is_some() { self.of_this_thread } else { some_state };
+        QuickWay { with_gil, else_: with_gil, first }
     }
 
     /// The thread state, if this thread is one of Python's (and Python runs). `last` is what this was the last time for
@@ -129,30 +148,51 @@ impl ThreadStates {
     }
 }
 
-/// Asks for the thread state that Python is running with, if it can only be this thread's.
+/// Reads the thread state that Python is running with, if it can only be this thread's.
 #[derive(Clone, Copy)]
 pub(super) struct QuickWay {
-    with_gil: GetThreadState,
-    else_: GetThreadState,
+    /// Variables that live as long as the thread whose way this is.
+    with_gil: *const AtomicPtr<c_void>,
+    else_: *const AtomicPtr<c_void>,
+    /// The state that the thread had first, or, where nothing is known, one that is not null.
+    first: GetThreadState,
 }
 
 impl Default for QuickWay {
     fn default() -> QuickWay {
-        QuickWay::NONE
+        QuickWay::unknown()
     }
 }
 
 impl QuickWay {
-    /// Finds none.
-    pub(super) const NONE: QuickWay = QuickWay { with_gil: no_state, else_: no_state };
+    /// Finds nothing out.
+    pub(super) fn unknown() -> QuickWay {
+        QuickWay { with_gil: no_place(), else_: no_place(), first: some_state }
+    }
+
+    /// That of a process without a Python: no thread has a state.
+    pub(super) fn without_python() -> QuickWay {
+        QuickWay { first: no_state, ..QuickWay::unknown() }
+    }
 
     /// Null if there is none, or it is not certain.
     #[inline(always)]
     pub(super) fn thread_state(self, holds_gil: bool) -> *const u8 {
-        let ask = if holds_gil { self.with_gil } else { self.else_ };
-        // SAFETY: reads what is specific to the thread, or a variable; allowed at any time, without the GIL.
-        unsafe { ask() }.cast_const().cast()
+        let place = if holds_gil { self.with_gil } else { self.else_ };
+        // SAFETY: the variable is there, since this is the thread whose way this is.
+        unsafe { (*place).load(Ordering::Relaxed) }.cast_const().cast()
     }
+
+    /// Whether the calling thread, which need not hold the GIL, certainly has no state: it is not one of Python's.
+    #[inline(always)]
+    pub(super) fn has_no_state(self) -> bool {
+        // SAFETY: reads what is specific to the thread; allowed at any time, without the GIL.
+        self.thread_state(false).is_null() && unsafe { (self.first)() }.is_null()
+    }
+}
+
+unsafe extern "C" fn some_state() -> *mut c_void {
+    NonNull::dangling().as_ptr()
 }
 
 unsafe extern "C" fn no_state() -> *mut c_void {
@@ -235,8 +275,13 @@ mod tests {
     #[test]
     fn readers_are_waited_for() {
         static HAS_READ: AtomicBool = AtomicBool::new(false);
-        let states =
-            ThreadStates { attached: no_state, attached_is_own: true, of_this_thread: no_state, is_finalizing: ends };
+        let states = ThreadStates {
+            attached: no_state,
+            attached_is_own: true,
+            of_this_thread: no_state,
+            attached_place: AttachedPlace::new(None),
+            is_finalizing: ends,
+        };
         let reader = counter();
         reader.fetch_add(1, Ordering::SeqCst);
         let state = OwnThreadState { address: std::ptr::null(), reader: Some(reader) };
