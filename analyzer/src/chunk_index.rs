@@ -5,8 +5,9 @@
 //! costs only itself: its length is not believed either, so chunks are looked for inside it.
 //!
 //! A process that is killed while it appends a chunk leaves a torn one. The whole chunk is appended
-//! from its spool afterwards, so a torn chunk that is there again is no damage.
+//! from its spool afterwards, so a torn chunk that is there again, behind what is torn, is no damage.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use format::ChunkHeader;
@@ -95,25 +96,29 @@ impl ChunkIndex {
             gaps.push(end..trace.len());
         }
         if !gaps.is_empty() {
-            let mut whole: Vec<_> = self.chunks.iter().map(|place| format::identity(&trace[place.range()])).collect();
-            whole.par_sort_unstable();
-            gaps.retain(|gap| !is_torn_twin(&trace[gap.clone()], &whole));
+            let mut behind = BTreeSet::new();
+            let mut chunks = self.chunks.iter().rev().peekable();
+            gaps.reverse();
+            gaps.retain(|gap| {
+                while let Some(place) = chunks.next_if(|place| place.offset >= gap.end) {
+                    behind.insert(format::identity(&trace[place.range()]));
+                }
+                !is_torn_twin(&trace[gap.clone()], &behind)
+            });
         }
         self.damaged_stretches = gaps.len() as u64;
         self.damaged_bytes = gaps.iter().map(|gap| gap.len() as u64).sum();
     }
 }
 
-/// Whether the bytes are the beginning of a chunk, cut short, that is also there whole: one of the
-/// sorted identities in `whole`, as far as the bytes tell. When they tell too little, and it is another
-/// one that is there, the numbers of the chunks and of all events still say that something is missing.
-fn is_torn_twin(gap: &[u8], whole: &[Vec<u8>]) -> bool {
+/// Whether the bytes are the beginning of a chunk, cut short, that comes again: its identity is among those of the chunks
+/// behind it, as far as there is one. (Of less than 48 bytes, another chunk may be taken for it.)
+fn is_torn_twin(gap: &[u8], behind: &BTreeSet<Vec<u8>>) -> bool {
     if ChunkHeader::decode(gap).is_ok_and(|header| header.total_bytes() <= gap.len()) {
         return false;
     }
     let torn = format::identity(gap);
-    let first = whole.partition_point(|identity| *identity < torn);
-    whole.get(first).is_some_and(|identity| identity.starts_with(&torn))
+    behind.range(torn.clone()..).next().is_some_and(|identity| identity.starts_with(&torn))
 }
 
 /// Headers that look right, from the beginning of each to the end of the one before it. What comes

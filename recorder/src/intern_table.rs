@@ -125,14 +125,14 @@ impl InternTable {
         buckets
     }
 
-    /// Forgets the key; its id is not given again. One thread at a time.
-    pub(crate) fn remove(&self, key: Key) {
-        if let Some(node) = self.find(key).and_then(|id| self.node(id)) {
-            // The first two words of a code object's key are its address, never both zero.
-            for (stored, value) in node.key.iter().zip(FORGOTTEN) {
-                stored.store(value, Ordering::Relaxed);
-            }
+    /// Forgets the key; its id is not given again. One thread at a time. `false` if there is no such key.
+    pub(crate) fn remove(&self, key: Key) -> bool {
+        let Some(node) = self.find(key).and_then(|id| self.node(id)) else { return false };
+        // The first two words of a code object's key are its address, never both zero.
+        for (stored, value) in node.key.iter().zip(FORGOTTEN) {
+            stored.store(value, Ordering::Relaxed);
         }
+        true
     }
 
     #[inline]
@@ -190,7 +190,8 @@ mod tests {
         let table = InternTable::new();
         table.insert([1, 0, 0]);
         table.insert([2, 0, 0]);
-        table.remove([1, 0, 0]);
+        assert!(table.remove([1, 0, 0]));
+        assert!(!table.remove([1, 0, 0]));
         assert_eq!(table.find([1, 0, 0]), None);
         table.insert([1, 0, 0]);
         assert_eq!(table.find([1, 0, 0]), Some(3));

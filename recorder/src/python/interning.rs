@@ -77,9 +77,9 @@ pub(crate) fn next_ids() -> (CodeId, PathId) {
 /// The code object at this address dies.
 pub(super) fn forget_code(code: usize) {
     let key = code_key(code);
-    if CODES.find(key).is_some() {
-        let _log = DefinitionLog::lock();
-        CODES.remove(key);
+    // Whoever looks without the lock may miss it while a new generation is made.
+    let _log = DefinitionLog::lock();
+    if CODES.remove(key) {
         next_epoch();
     }
 }

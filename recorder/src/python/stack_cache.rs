@@ -198,7 +198,7 @@ impl StackCache {
             return StackId::EMPTY;
         };
         self.thread_state = own.address() as usize;
-        if check == Check::Always && python.thread_states.learn_from(own.address()) {
+        if check == Check::Always && python.thread_states.learn_from(&own) {
             interning::next_epoch();
         }
         if self.paths.has_new {

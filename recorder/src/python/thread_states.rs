@@ -79,12 +79,13 @@ impl ThreadStates {
         })
     }
 
-    /// To be called when a thread has this state, and is known to hold the GIL. True if [`ThreadStates::quick_way`] knows more
-    /// from now on.
+    /// To be called when the calling thread has this state. If Python runs with it, this finds out where it keeps that. True
+    /// if [`ThreadStates::quick_way`] knows more from now on.
     #[inline(always)]
-    pub(super) fn learn_from(&self, thread_state: *const u8) -> bool {
+    pub(super) fn learn_from(&self, own: &OwnThreadState) -> bool {
         self.attached_place.is_to_be_found()
-            && self.attached_place.look_for(thread_state, self.attached as *const c_void)
+            && own.reader.is_none()
+            && self.attached_place.look_for(own.address, self.attached as *const c_void)
     }
 
     /// A quick way to it that may not find it, for the calling thread.
