@@ -68,13 +68,16 @@ def run_all(options, folder):
         "benchmarks": [],
     }
     for benchmark in benchmarks(options.programs.split()):
-        loops = calibrated_loops(benchmark, python, folder)
+        try:
+            loops = calibrated_loops(benchmark, python, folder)
+        except Failed as failure:
+            raise SystemExit(f"bench: {failure}") from failure
         values = {name: [] for name in interpreters}
         for number in range(1, options.rounds + 1):
             for name, interpreter in interpreters.items():
                 print(f"bench: {benchmark.name}: {name}, round {number} of {options.rounds}", file=sys.stderr, flush=True)
                 fixed = ("--processes", "1", "--loops", str(loops), "--warmups", "1", "--values", "3")
-                values[name].append(mean(run(benchmark, interpreter, folder, fixed).get_values()))
+                values[name].append(measured(benchmark, interpreter, folder, fixed))
         results["benchmarks"].append({"name": benchmark.name, "loops": loops, "seconds": values})
         options.output.write_text(json.dumps(results, indent=1) + "\n")
     if not results["benchmarks"]:
@@ -103,6 +106,19 @@ def calibrated_loops(benchmark, python, folder):
     return run(benchmark, python, folder, ("--processes", "1", "--values", "1", "--min-time", "0.2")).get_loops()
 
 
+def measured(benchmark, interpreter, folder, options):
+    """The mean of a run's values in seconds, or None if it failed, as pickle does in pure Python under memray."""
+    try:
+        return mean(run(benchmark, interpreter, folder, options).get_values())
+    except Failed as failure:
+        print(f"bench: {failure}", file=sys.stderr, flush=True)
+        return None
+
+
+class Failed(Exception):
+    """A benchmark did not run to its end."""
+
+
 def run(benchmark, interpreter, folder, options):
     """Runs pyperf's runner, itself without a profiler, and returns what it has measured: of several things the first."""
     result = folder / "result.json"
@@ -110,7 +126,7 @@ def run(benchmark, interpreter, folder, options):
     command = (sys.executable, *benchmark.command, "--python", interpreter, "--output", result, "--quiet", *options)
     ended = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if ended.returncode != 0:
-        raise SystemExit(f"{benchmark.name} under {interpreter} ended with {ended.returncode}:\n{ended.stdout}{ended.stderr}")
+        raise Failed(f"{benchmark.name} under {interpreter} ended with {ended.returncode}:\n{ended.stdout}{ended.stderr}")
     return pyperf.BenchmarkSuite.load(str(result)).get_benchmarks()[0]
 
 
@@ -119,17 +135,27 @@ def markdown(results):
 
 
 def table(results):
-    """Time for the work as a multiple of Python's own in the same round: the median, and the least and the greatest."""
+    """Time for the work as a multiple of Python's own in the same round: the median, and the least and the greatest.
+
+    The means are of those benchmarks that ran to their end with all profilers in all rounds.
+    """
     names = [name for name in results["benchmarks"][0]["seconds"] if name != "python"]
     yield from header("benchmark", "without, ms", *names)
     medians = {name: [] for name in names}
     for benchmark in results["benchmarks"]:
         seconds = benchmark["seconds"]
-        slowdowns = {name: [one / plain for one, plain in zip(seconds[name], seconds["python"])] for name in names}
-        for name in names:
-            medians[name].append(median(slowdowns[name]))
+        ended = {name for name in seconds if None not in seconds[name]}
+        if "python" not in ended:
+            yield row(benchmark["name"], "failed", *("" for _ in names))
+            continue
+        slowdowns = {name: [one / plain for one, plain in zip(seconds[name], seconds["python"])] for name in ended}
+        if len(ended) == len(seconds):
+            for name in names:
+                medians[name].append(median(slowdowns[name]))
         yield row(
-            benchmark["name"], f"{median(seconds['python']) * 1e3:.3g}", *(spread(slowdowns[name]) for name in names)
+            benchmark["name"],
+            f"{median(seconds['python']) * 1e3:.3g}",
+            *(spread(slowdowns[name]) if name in ended else "failed" for name in names),
         )
     yield row("**geometric mean**", "", *(f"**{exp(mean(map(log, medians[name]))):.3f}**" for name in names))
     yield row("**worst**", "", *(f"**{max(medians[name]):.2f}**" for name in names))
