@@ -157,6 +157,8 @@ def table(results):
             f"{median(seconds['python']) * 1e3:.3g}",
             *(spread(slowdowns[name]) if name in ended else "failed" for name in names),
         )
+    if not any(medians.values()):
+        return
     yield row("**geometric mean**", "", *(f"**{exp(mean(map(log, medians[name]))):.3f}**" for name in names))
     yield row("**worst**", "", *(f"**{max(medians[name]):.2f}**" for name in names))
     yield row(f"target for fil: {TARGET_MEAN:.2f}, worst {TARGET_WORST}", "", *("" for _ in names))
