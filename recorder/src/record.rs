@@ -23,7 +23,6 @@ pub(crate) fn alloc(
 ) -> *mut c_void {
     guard.recording();
     if !block.is_null()
-        && layout.is_none_or(KnownLayout::may_have_running_mark)
         && let Some(recorder) = threads::known_recorder(&mut guard)
     {
         match (recorder.alloc_at_once(check_of_block(domain), layout, domain, block as usize, size), domain) {

@@ -6,7 +6,7 @@
 //! out stays as `layout.rs` has it.
 #![allow(unsafe_code)]
 
-use super::layout::{Layout, Position, Waiting};
+use super::layout::{Layout, MarkPlace, Position, Waiting};
 use crate::real;
 
 const COOKIE: [u8; 8] = *b"xdebugpy";
@@ -136,6 +136,10 @@ fn refine_from(
         None => None,
         Some(waiting) => Some(Waiting { owner: offset(words.frame_owner)?, ..waiting }),
     };
+    let mark = match layout.mark {
+        Some(MarkPlace::Visited(_)) => MarkPlace::visited(offset(words.frame_owner)?, offset(words.frame_locals)?),
+        other => other,
+    };
     Ok(Layout {
         thread_frame: offset(words.thread_frame)?,
         cframe_frame: None,
@@ -149,6 +153,7 @@ fn refine_from(
             code_first_traceable,
             code_units: offset(words.code_units)?,
         },
+        mark,
         waiting,
         code_first_line: offset(words.code_first_line)?,
         code_file: offset(words.code_file)?,
@@ -188,6 +193,28 @@ mod tests {
         assert_eq!(layout.thread_frame, 23 * 8);
         assert_eq!(layout.text_ascii, 70 * 8);
         assert!(matches!(layout.position, Position::Address { owner: 264, code_units: 344, .. }));
+    }
+
+    #[test]
+    fn a_frame_is_marked_where_it_has_room() {
+        let mark_of = |owner: u64, locals: u64| {
+            let layout = Layout::of((3, 14)).expect("known");
+            let refined = refine_from(layout, &WORDS_3_14, (3, 14), |index| match index {
+                0 => u64::from_ne_bytes(COOKIE),
+                VERSION => 0x030e_00f0,
+                FREE_THREADED => 0,
+                index if index == WORDS_3_14.frame_owner => owner,
+                index if index == WORDS_3_14.frame_locals => locals,
+                other => other as u64 * 8,
+            });
+            refined.expect("all is well").mark
+        };
+        assert!(mark_of(74, 80) == Some(MarkPlace::Visited(72)));
+        assert!(mark_of(82, 88) == Some(MarkPlace::Visited(80)));
+        // Something else is where the padding was, or it is too short.
+        assert!(mark_of(74, 88).is_none());
+        assert!(mark_of(78, 80).is_none());
+        assert!(mark_of(0, 8).is_none());
     }
 
     #[test]

@@ -6,8 +6,8 @@
 
 use std::ffi::c_void;
 
-use super::layout::{Layout, LayoutSource, Position, Running, Waiting};
-use super::marker::RunningMark;
+use super::layout::{Layout, LayoutSource, MarkPlace, Position, Waiting};
+use super::marker::ThreadMark;
 use super::position::{FramePosition, instruction_index, instructions};
 
 /// `_PyInterpreterFrame.owner` of a function's frame.
@@ -20,7 +20,9 @@ const FIRST_OF_INTERPRETER: u8 = 3;
 const TAG_BITS: usize = 3;
 
 /// `PyFrameObject.f_executing` of a frame that runs.
-const FLAG_RUNNING: u8 = 1;
+const EXECUTING: u8 = 1;
+/// Where `owner` begins in the eight bytes of [`MarkPlace::Visited`].
+const OWNER_SHIFT: u32 = 16;
 
 /// A frame that is on the calling thread's chain right now. The type cannot outlive the hook: it is
 /// made from the chain and never stored; what is stored is its address, as a number.
@@ -68,6 +70,14 @@ impl<L: LayoutSource> Frame<L> {
     pub(super) fn previous(self) -> Option<Frame<L>> {
         // SAFETY: a frame on the chain is live, and so is what its link points to.
         Frame::new(unsafe { read(self.address, self.layout().frame_previous) }, self.layout)
+    }
+
+    /// The frame that waits for this one, if it is the one at `address`, which is not 0.
+    #[inline(always)]
+    pub(super) fn previous_at(self, address: usize) -> Option<Frame<L>> {
+        // SAFETY: as above.
+        let previous: *const u8 = unsafe { read(self.address, self.layout().frame_previous) };
+        (previous as usize == address).then_some(Frame { address: previous, layout: self.layout })
     }
 
     /// Where this frame's parts are.
@@ -131,44 +141,60 @@ impl<L: LayoutSource> Frame<L> {
         (reference & !TAG_BITS) as *const u8
     }
 
-    /// Whether the frame runs, or waits for C, and [`Frame::mark_running`] was called since it began to.
+    /// Whether it is the call of a function that [`Frame::mark`] was called in, so that the frames behind it are as they were
+    /// then.
     #[inline(always)]
-    pub(super) fn is_marked_running(self, mark: RunningMark) -> bool {
+    pub(super) fn is_marked(self, mark: ThreadMark) -> bool {
         // SAFETY: a live frame of this layout.
         unsafe {
-            match self.layout().running {
+            match self.layout().mark {
                 None => false,
-                Some(Running::Flag(flag)) => read::<u8>(self.address, flag) == RunningMark::FLAG,
-                Some(Running::StackTop(top)) => read::<i32>(self.address, top) == mark.top,
+                Some(MarkPlace::Executing(flag)) => read::<u8>(self.address, flag) == ThreadMark::EXECUTING,
+                Some(MarkPlace::StackTop(top)) => read::<i32>(self.address, top) == mark.top(),
+                Some(MarkPlace::Visited(start)) => read::<u64>(self.address, start) >> OWNER_SHIFT == mark.visited(),
             }
         }
     }
 
-    /// Marks the frame, if it runs or waits for C. To be called when the frames behind it are kept.
+    /// Whether it is a generator's in a Python where those cannot be marked, but others can.
     #[inline(always)]
-    pub(super) fn mark_running(self, mark: RunningMark) {
+    pub(super) fn is_unmarkable_generator(self) -> bool {
+        let Some(MarkPlace::Visited(start)) = self.layout().mark else { return false };
+        // SAFETY: a live frame of this layout.
+        unsafe { read::<u8>(self.address, start + OWNER_SHIFT as usize / 8) == OWNED_BY_GENERATOR }
+    }
+
+    /// Marks the frame, if it can be. To be called when the frames behind it are kept.
+    #[inline(always)]
+    pub(super) fn mark(self, mark: ThreadMark) {
         // SAFETY: a live frame of this layout. Only its own thread writes there, and Python takes both numbers alike: see
         // `marker.rs`.
         unsafe {
-            match self.layout().running {
+            match self.layout().mark {
                 None => {}
-                Some(Running::Flag(flag)) => self.replace(flag, |flag| flag == FLAG_RUNNING, RunningMark::FLAG),
+                Some(MarkPlace::Executing(flag)) => self.replace(flag, |it| it == EXECUTING, |_| ThreadMark::EXECUTING),
                 // -1, or the mark of the thread whose fork this is.
-                Some(Running::StackTop(top)) => self.replace(top, i32::is_negative, mark.top),
+                Some(MarkPlace::StackTop(top)) => self.replace(top, i32::is_negative, |_| mark.top()),
+                Some(MarkPlace::Visited(start)) => self.replace(
+                    start,
+                    |it: u64| (it >> OWNER_SHIFT) as u8 == OWNED_BY_THREAD,
+                    |it| it & ((1 << OWNER_SHIFT) - 1) | mark.visited() << OWNER_SHIFT,
+                ),
             }
         }
     }
 
-    /// Puts `mark` in place of what says that the frame runs, if it does.
+    /// Puts a mark in place of what is there, if the frame can be marked.
     ///
     /// # Safety
     /// `offset` is that of a T in the frame, which no other thread reads, and Python takes both numbers alike.
     #[inline(always)]
-    unsafe fn replace<T: Copy>(self, offset: usize, is_running: impl Fn(T) -> bool, mark: T) {
+    unsafe fn replace<T: Copy>(self, offset: usize, can_be_marked: impl Fn(T) -> bool, marked: impl Fn(T) -> T) {
         // SAFETY: the caller's promise.
         unsafe {
-            if is_running(read::<T>(self.address, offset)) {
-                self.address.cast_mut().add(offset).cast::<T>().write(mark);
+            let it = read::<T>(self.address, offset);
+            if can_be_marked(it) {
+                self.address.cast_mut().add(offset).cast::<T>().write(marked(it));
             }
         }
     }

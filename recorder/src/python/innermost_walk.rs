@@ -13,14 +13,14 @@ const INNERMOST: usize = 8;
 
 impl StackCache {
     /// Updates the entries up to the first frame of which a marker tells that what is behind it is as it was. `None` if
-    /// there are many; then no entry has changed, and no frame was marked as running.
+    /// there are many; then no entry has changed, and no mark of the thread was set.
     #[inline(always)]
     pub(super) fn update_innermost<L: LayoutSource>(&mut self, innermost: Frame<L>) -> Option<StackId> {
         // Without markers all frames have to be looked at.
-        innermost.layout().running.as_ref()?;
+        innermost.layout().mark.as_ref()?;
         let place = self.place_near(self.depth, innermost.address());
         match place {
-            Some(place) if innermost.is_marked_running(self.running_mark) => self.return_to(place, innermost),
+            Some(place) if innermost.is_marked(self.thread_mark) => self.return_to(place, innermost),
             _ => self.update_changed(innermost, place),
         }
     }
@@ -40,7 +40,7 @@ impl StackCache {
             let place = self.place_near(candidates, frame.address());
             let entry = place.map(|place| &self.entries[place]);
             candidates = place.unwrap_or(candidates);
-            let is_same_call = place.is_some() && frame.is_marked_running(self.running_mark);
+            let is_same_call = place.is_some() && frame.is_marked(self.thread_mark);
             let is_kept = entry.is_some_and(|entry| entry.position.is(frame.position()));
             if let Some(entry) = entry
                 && !is_same_call
@@ -61,7 +61,7 @@ impl StackCache {
         let mut caller = self.caller(same);
         self.depth = same + walked.len();
         for (place, &(frame, marker)) in (same..).zip(walked.iter().rev()) {
-            frame.mark_running(self.running_mark);
+            frame.mark(self.thread_mark);
             caller = self.keep(place, caller, WalkedFrame::of(frame), marker, frame.layout());
         }
         Some(caller.stack)

@@ -25,8 +25,8 @@ pub(super) struct Layout {
     pub(super) frame_locals: usize,
     /// Where in its code the frame is.
     pub(super) position: Position,
-    /// How a frame says that it runs, 3.9 to 3.13: what `marker.rs` needs. `None` if there are to be no markers.
-    pub(super) running: Option<Running>,
+    /// Where a frame is marked as one that was seen: what `marker.rs` needs. `None` if there are to be no markers.
+    pub(super) mark: Option<MarkPlace>,
     /// How a frame waits for another that the same loop of the interpreter runs, 3.11 to 3.13: the same.
     pub(super) waiting: Option<Waiting>,
     /// `PyCodeObject.co_firstlineno`, 32 bits.
@@ -81,13 +81,25 @@ pub(super) enum Position {
     },
 }
 
-/// How a frame says that it runs, or waits for a function of C that it called.
+/// Where a frame has room for a mark.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Running {
-    /// One byte, `f_executing`: 1. Python asks whether it is 0.
-    Flag(usize),
-    /// 32 bits, `f_stackdepth`, from 3.11 on `stacktop`: -1. Python asks whether it is 0, and what lies below it.
+pub(super) enum MarkPlace {
+    /// 3.9: one byte, `f_executing`, 1 while the frame runs or waits for a function of C. Python asks whether it is 0.
+    Executing(usize),
+    /// 3.10 to 3.13: 32 bits, `f_stackdepth`, from 3.11 on `stacktop`, -1 while the frame runs or waits for a function of C. Python
+    /// asks whether it is 0, and what lies below it.
     StackTop(usize),
+    /// From 3.14 on: eight bytes that are aligned. Two, `return_offset`, are Python's own; then come `owner`; `visited`, which is 0 at
+    /// the beginning of every call; and four of padding.
+    Visited(usize),
+}
+
+impl MarkPlace {
+    /// [`MarkPlace::Visited`] of a frame with these two offsets, if that is how its parts lie.
+    pub(super) fn visited(owner: usize, frame_locals: usize) -> Option<MarkPlace> {
+        let start = owner.checked_sub(2)?;
+        (start % 8 == 0 && frame_locals == start + 8).then_some(MarkPlace::Visited(start))
+    }
 }
 
 /// How a frame says that it waits for another one.
@@ -139,7 +151,7 @@ const PYTHON_3_9: Layout = Layout {
     frame_previous: 24,
     frame_locals: 360,
     position: Position::LastInstruction { last_instruction: 104, per_unit: 2 },
-    running: Some(Running::Flag(116)),
+    mark: Some(MarkPlace::Executing(116)),
     waiting: None,
     code_first_line: 40,
     code_file: 104,
@@ -159,7 +171,7 @@ const PYTHON_3_9: Layout = Layout {
 const PYTHON_3_10: Layout = Layout {
     frame_locals: 352,
     position: Position::LastInstruction { last_instruction: 96, per_unit: 1 },
-    running: Some(Running::StackTop(80)),
+    mark: Some(MarkPlace::StackTop(80)),
     line_table_format: LineTableFormat::LineRanges,
     ..PYTHON_3_9
 };
@@ -173,7 +185,7 @@ const PYTHON_3_11: Layout = Layout {
     frame_previous: 48,
     frame_locals: 72,
     position: Position::Address { instruction: 56, owner: 69, object: 40, code_first_traceable: 168, code_units: 184 },
-    running: Some(Running::StackTop(64)),
+    mark: Some(MarkPlace::StackTop(64)),
     waiting: Some(Waiting { owner: 69, stack_top: 64, is_entry: Some(68), unmarkable: None }),
     code_first_line: 72,
     code_file: 112,
@@ -215,7 +227,7 @@ const PYTHON_3_13: Layout = Layout {
 const PYTHON_3_14: Layout = Layout {
     frame_locals: 80,
     position: Position::Address { instruction: 56, owner: 74, object: 48, code_first_traceable: 192, code_units: 208 },
-    running: None,
+    mark: Some(MarkPlace::Visited(72)),
     waiting: None,
     ..PYTHON_3_13
 };
@@ -264,14 +276,6 @@ macro_rules! known_layouts {
         impl KnownLayout {
             /// All of them.
             pub(crate) const ALL: &[KnownLayout] = &[$(KnownLayout::$name,)* KnownLayout::Other];
-
-            /// Whether its frames may say that they run: if not, there is no last stack to go by.
-            pub(crate) const fn may_have_running_mark(self) -> bool {
-                match self {
-                    $(KnownLayout::$name => $layout.running.is_some(),)*
-                    KnownLayout::Other => true,
-                }
-            }
 
             /// Which one it is.
             pub(super) fn of(layout: &Layout) -> KnownLayout {

@@ -1,8 +1,8 @@
 //! Stack markers: how to know that a frame is as it was at the last look, without looking at those behind it.
 //!
-//! There are two, for the two ways in which a frame can be on the chain.
+//! There are three.
 //!
-//! **A frame that runs, or waits for a function of C,** says so by a number that Python does not need: until 3.9
+//! **Until 3.13, a frame that runs, or waits for a function of C,** says so by a number that Python does not need: in 3.9
 //! `f_executing` is 1, in 3.10 `f_stackdepth` and from 3.11 on `stacktop` is -1. Python only asks whether the first is 0, and
 //! uses the others as the end of a loop from 0 on (and in 3.11 to 3.13 asks whether `stacktop` is 0). So fil puts another
 //! number there that is taken alike. When the frame is left, by return, exception or yield, or calls a Python function in
@@ -12,8 +12,15 @@
 //! behind the frame until its next look. (In 3.9 all have the same: there, each thread has its own frames. A generator may
 //! become another thread's, but has been left before. From 3.12 on, what thread a frame runs in is C code's choice.)
 //!
-//! **A frame that waits for a Python function which the interpreter runs in the same loop** has taken the callable and
-//! its arguments from its value stack, and has put down where the top of that stack is now. What lies at the
+//! **From 3.14 on** every call of a function begins with 0 in one byte of its frame, `visited`. It is there for a garbage
+//! collector that works in increments, which wants to know what fil wants to know: whether it has seen this call. That of
+//! 3.14.0 to 3.14.4 did; since then only that of free-threaded Pythons reads the byte. So fil puts a number there, and the
+//! thread's into the four bytes of padding behind it. As long as they are there it is the same call, whether the frame
+//! runs or waits, and again those behind it are as they were. Not so frames of generators, which wait for another one
+//! each time: they have no mark, and cost a look at one frame more. (3.14.0 to 3.14.4 have no markers.)
+//!
+//! **In 3.11 to 3.13, a frame that waits for a Python function which the interpreter runs in the same loop** has taken the
+//! callable and its arguments from its value stack, and has put down where the top of that stack is now. What lies at the
 //! top then is dead: nobody reads it, and the function's result will be written there. A marker is a number that
 //! is put into that slot. As long as it is there, and the frame waits with the same top, the frame has not run. So the
 //! frames behind it have not, either, and are as they were; and the function that it waits for is the same call.
@@ -23,8 +30,8 @@
 //! top at the slot. The instruction at which it waits took from the value stack what lay at the slot, so the frame
 //! has put it there before, over the marker. A number is used once per process, so no older marker is taken for it.
 //!
-//! For that the instruction must be one that takes what it needs, and all that begin to run a function do, in CPython
-//! 3.11 to 3.13, with three exceptions. Generators: an iteration that resumes one takes nothing. So the frame that is
+//! For that the instruction must be one that takes what it needs, and all that begin to run a function do,
+//! with three exceptions. Generators: an iteration that resumes one takes nothing. So the frame that is
 //! waited for must be a function's. In 3.13, the frame that stands in front of `__init__` waits with a slot that it
 //! has never written. It has a code object of its own, so the frame must be at the same position. And in 3.12, attributes that
 //! are called as methods, at which no frame counts as waiting: see `layout::Instructions`. (Tests cannot show that these
@@ -32,14 +39,11 @@
 //! innermost, and its marker and those of the frames further inwards are dropped.)
 //!
 //! The slot may hold any number: its frame owns only what lies below the top, and that is all that Python copies,
-//! traverses or clears. Markers are odd, and addresses of nothing, so that they are no object's.
+//! traverses or clears. Markers are odd, and addresses of nothing, so that they are no object's. (From 3.14 on a frame puts
+//! down its top for calls of C functions as well, and what lies at that is not dead: it may be the next frame.)
 //!
-//! Not from 3.14 on. There a frame puts down its top for calls of C functions as well, and what lies at that is not dead: it
-//! may be the next frame. The frame of the interpreter's own between them would tell, but is not always to be relied on:
-//! with greenlets, a marker was found in place of a frame's code object.
-//!
-//! The idea of the second, and what it saves, are of fil's design; `FIL_STACK_MARKERS=0` in the environment does without
-//! both.
+//! The idea of the last, and what it saves, are of fil's design; `FIL_STACK_MARKERS=0` in the environment does without
+//! all.
 #![allow(unsafe_code)]
 
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
@@ -74,24 +78,37 @@ impl MarkerNumbers {
     }
 }
 
-/// What a thread puts in place of the number by which a frame says that it runs.
+/// What a thread puts into the frames that it has seen.
 #[derive(Clone, Copy)]
-pub(super) struct RunningMark {
-    /// In place of -1 in `f_stackdepth` or `stacktop`.
-    pub(super) top: i32,
+pub(super) struct ThreadMark {
+    number: i32,
 }
 
-impl RunningMark {
+impl ThreadMark {
     /// In place of 1 in `f_executing`.
-    pub(super) const FLAG: u8 = 2;
+    pub(super) const EXECUTING: u8 = 2;
+    /// In place of 0 in `visited`.
+    const VISITED: u64 = 0xf1;
+
+    /// In place of -1 in `f_stackdepth` or `stacktop`: less than that.
+    #[inline(always)]
+    pub(super) fn top(self) -> i32 {
+        self.number
+    }
+
+    /// What `owner`, which is 0 in all frames of functions, `visited` and the padding behind it hold.
+    #[inline(always)]
+    pub(super) fn visited(self) -> u64 {
+        u64::from(self.number as u32) << 16 | ThreadMark::VISITED << 8
+    }
 }
 
-impl Default for RunningMark {
+impl Default for ThreadMark {
     /// One that no other thread has. (After two thousand million of them they come again.)
-    fn default() -> RunningMark {
+    fn default() -> ThreadMark {
         static NEXT: AtomicI32 = AtomicI32::new(-2);
-        let top = NEXT.fetch_sub(1, Ordering::Relaxed);
-        RunningMark { top: if top < -1 { top } else { -2 } }
+        let number = NEXT.fetch_sub(1, Ordering::Relaxed);
+        ThreadMark { number: if number < -1 { number } else { -2 } }
     }
 }
 

@@ -2,7 +2,7 @@
 //! and the call stack of the calling thread, read without any help of the interpreter's.
 //!
 //! `layout.rs` and `debug_offsets.rs` know the versions, `thread_states.rs`, `attached_place.rs`, `frames.rs` and `code_object.rs` read,
-//! `stack_cache.rs` turns frames into stack ids with the help of `marker.rs` and `path_memo.rs`, `interning.rs` gives
+//! `stack_cache.rs` turns frames into stack ids with the help of `last_frame.rs`, `marker.rs` and `path_memo.rs`, `interning.rs` gives
 //! these ids, `thread_name.rs` finds the name of a thread that is
 //! being started, and `self_check.rs` compares with what `public_api.rs` says and turns stacks off
 //! rather than record wrong ones.
@@ -15,6 +15,7 @@ mod debug_offsets;
 mod frames;
 mod innermost_walk;
 mod interning;
+mod last_frame;
 mod layout;
 mod marker;
 mod path_memo;
@@ -91,16 +92,17 @@ pub(crate) fn came_late() -> bool {
 fn find(version: &str, is_allocator_ours: fn() -> bool) -> Result<Python, String> {
     let unknown = || format!("fil does not know the call stacks of Python {version}");
     let parsed = version::parse(version).ok_or_else(unknown)?;
+    let feature = parsed.feature;
     if version::is_debug_build() {
         // From 3.14 on its assertions forbid what the self-check does inside an allocation.
         return Err("fil does not read the call stacks of a debug build of Python".to_owned());
     }
-    let mut layout = debug_offsets::refine(Layout::of(parsed).ok_or_else(unknown)?, parsed)?;
-    if !marker::are_wanted() {
-        (layout.running, layout.waiting) = (None, None);
+    let mut layout = debug_offsets::refine(Layout::of(feature).ok_or_else(unknown)?, feature)?;
+    if !marker::are_wanted() || parsed.has_incremental_collector() {
+        (layout.mark, layout.waiting) = (None, None);
     }
     let thread_states =
-        ThreadStates::find(parsed, &layout).ok_or("this Python does not export what fil needs to find its threads")?;
+        ThreadStates::find(feature, &layout).ok_or("this Python does not export what fil needs to find its threads")?;
     Ok(Python { known_layout: KnownLayout::of(&layout), layout, thread_states, is_allocator_ours })
 }
 

@@ -17,10 +17,11 @@ use format::{PathId, StackId};
 
 use super::frames::Frame;
 use super::interning;
+use super::last_frame::LastFrame;
 use super::layout::{self, KnownLayout, Layout, LayoutSource};
-use super::marker::{Marker, MarkerNumbers, RunningMark};
+use super::marker::{Marker, MarkerNumbers, ThreadMark};
 use super::path_memo::{Caller, PathMemo};
-use super::position::{self, FramePosition};
+use super::position::FramePosition;
 use super::self_check::Check;
 use super::thread_states::QuickWay;
 use super::{Python, python, self_check};
@@ -35,13 +36,13 @@ pub(super) struct Entry {
     /// Address of the frame.
     pub(super) frame: usize,
     /// Address of its code object.
-    code: usize,
+    pub(super) code: usize,
     /// Where it was when it was last looked at. The innermost one may have gone on.
     pub(super) position: FramePosition,
     /// The same as an index.
     pub(super) index: u32,
     /// The call path that ends here: that of a frame of `code`, called by `caller`.
-    path: PathId,
+    pub(super) path: PathId,
     caller: Caller,
     /// Put into the frame when the entries from here outwards were those of the chain.
     pub(super) marker: Marker,
@@ -63,39 +64,16 @@ impl WalkedFrame {
     }
 }
 
-/// What the first way needs to know of the last stack: the frame that ran, if it was marked so.
-#[derive(Clone, Copy)]
-struct Last {
-    /// Addresses of the thread state and the frame.
-    thread_state: usize,
-    frame: usize,
-    /// Where the instructions of its code object are.
-    instructions: usize,
-    /// The call path that ends there.
-    path: PathId,
-}
-
-impl Last {
-    /// None. Thread states are aligned.
-    const NONE: Last = Last { thread_state: 1, frame: 1, instructions: 0, path: PathId(0) };
-}
-
-impl Default for Last {
-    fn default() -> Last {
-        Last::NONE
-    }
-}
-
 /// See the module. What the first way needs stands in front.
 #[derive(Default)]
 #[repr(C)]
 pub(crate) struct StackCache {
     quick_way: QuickWay,
-    last: Last,
-    pub(super) running_mark: RunningMark,
+    last: LastFrame,
+    pub(super) thread_mark: ThreadMark,
     known_layout: KnownLayout,
     /// The same while something is to be checked, and `last` is none.
-    checked_last: Last,
+    checked_last: LastFrame,
     /// Address of the last thread state.
     thread_state: usize,
     /// The last stack, outermost frame first; behind `depth` what is left of deeper ones before.
@@ -156,7 +134,9 @@ impl StackCache {
         if thread_state as usize != self.last.thread_state {
             return None;
         }
-        with_layout!(layout.unwrap_or(self.known_layout), self.python?, layout => self.last_of(thread_state, layout))
+        with_layout!(layout.unwrap_or(self.known_layout), self.python?, layout => {
+            self.last.stack(thread_state, self.thread_mark, layout)
+        })
     }
 
     /// Whether the calling thread, which need not hold the GIL, has no Python frames, as is found out at once for those of C
@@ -170,20 +150,9 @@ impl StackCache {
     /// an epoch ends the turn of each thread too.
     pub(crate) fn notice_epoch(&mut self) {
         if interning::epoch() != self.epoch {
-            (self.last, self.checked_last) = (Last::NONE, Last::NONE);
+            (self.last, self.checked_last) = (LastFrame::NONE, LastFrame::NONE);
             self.quick_way = QuickWay::unknown();
         }
-    }
-
-    /// If the innermost frame has not been left since, its call path is the last one, and only its position may be
-    /// another.
-    #[inline(always)]
-    fn last_of<L: LayoutSource>(&self, thread_state: *const u8, layout: L) -> Option<StackId> {
-        let innermost = Frame::innermost_at(self.last.frame, thread_state, layout)?;
-        if !innermost.is_marked_running(self.running_mark) {
-            return None;
-        }
-        Some(StackId { path: self.last.path, instruction: innermost.index_behind(self.last.instructions) })
     }
 
     /// The calling thread's stack by the other ways. `check` tells whether Python's API may be asked if it is right.
@@ -227,7 +196,7 @@ impl StackCache {
             self_check::check(python, thread_state, stack, check);
         }
         if self.paths.has_new {
-            self.checked_last = std::mem::replace(&mut self.last, Last::NONE);
+            self.checked_last = std::mem::replace(&mut self.last, LastFrame::NONE);
         }
         stack
     }
@@ -240,7 +209,7 @@ impl StackCache {
         self.python = python();
         self.quick_way = self.python.map_or_else(QuickWay::without_python, |python| python.thread_states.quick_way());
         self.known_layout = self.python.map_or(KnownLayout::Other, |python| python.known_layout);
-        (self.last, self.checked_last) = (Last::NONE, Last::NONE);
+        (self.last, self.checked_last) = (LastFrame::NONE, LastFrame::NONE);
         self.entries.clear();
         self.depth = 0;
         self.paths.clear();
@@ -266,12 +235,7 @@ impl StackCache {
                 StackId::EMPTY
             }
         };
-        self.last = self.entries.get(self.depth.wrapping_sub(1)).map_or(Last::NONE, |entry| Last {
-            thread_state: thread_state as usize,
-            frame: entry.frame,
-            instructions: position::instructions(entry.code, layout.layout()),
-            path: entry.path,
-        });
+        self.last = LastFrame::of(&self.entries[..self.depth], thread_state, layout);
         stack
     }
 

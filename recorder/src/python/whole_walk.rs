@@ -36,7 +36,7 @@ impl StackCache {
             && here.address() != last_looked_at
         {
             if here.is_complete() {
-                here.mark_running(self.running_mark);
+                here.mark(self.thread_mark);
             }
             frame = here.previous();
         }
@@ -113,7 +113,7 @@ impl StackCache {
         Some(comparison)
     }
 
-    /// The same, without putting frames anywhere. Puts markers where there are none, but marks no frame as running.
+    /// The same, without putting frames anywhere. Puts markers where there are none, but not the mark of the thread.
     #[inline]
     fn first_same<L: LayoutSource>(
         &mut self,
@@ -134,7 +134,7 @@ impl StackCache {
             } else {
                 entry.marker = Marker::place(here, inner, &mut self.marker_numbers);
             }
-            if here.is_marked_running(self.running_mark) {
+            if here.is_marked(self.thread_mark) {
                 return Some(Comparison { same, last_looked_at: here.address() });
             }
             if index == 0 {
