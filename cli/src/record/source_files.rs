@@ -141,10 +141,12 @@ impl SourceFiles {
 fn read_source(path: &Path) -> io::Result<Vec<u8>> {
     let without_waiting = OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = OpenOptions::new().read(true).custom_flags(without_waiting.bits() as i32).open(path)?;
-    if !file.metadata()?.is_file() {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    let mut text = Vec::new();
+    // With room for one more byte, its end is found without another allocation.
+    let mut text = Vec::with_capacity((metadata.len() as usize).min(MAX_SOURCE_BYTES) + 1);
     file.take(MAX_SOURCE_BYTES as u64).read_to_end(&mut text)?;
     Ok(text)
 }
