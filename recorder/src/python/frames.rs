@@ -36,27 +36,28 @@ impl<L: LayoutSource> Frame<L> {
     /// The innermost frame, Python's or not, of this thread state.
     #[inline(always)]
     pub(super) fn innermost(thread_state: *const u8, source: L) -> Option<Frame<L>> {
-        Frame::new(Frame::innermost_address(thread_state, source), source)
-    }
-
-    #[inline(always)]
-    fn innermost_address(thread_state: *const u8, source: L) -> *const u8 {
         let layout = source.layout();
         // SAFETY: a live thread state of this layout's version points to a frame or nothing, or to
         // a cframe, which lives on the C stack or in the thread state and points to a frame or nothing.
-        unsafe {
+        let address: *const u8 = unsafe {
             let frame: *const u8 = read(thread_state, layout.thread_frame);
             match layout.cframe_frame {
                 Some(cframe_frame) if !frame.is_null() => read(frame, cframe_frame),
                 _ => frame,
             }
-        }
+        };
+        Frame::new(address, source)
     }
 
-    /// The innermost frame of this thread state, if it is the one at `address`, which is not 0.
+    /// The innermost frame of this thread state, if it is the one at `address`, which is not 0. It has been asked for that before.
     #[inline(always)]
     pub(super) fn innermost_at(address: usize, thread_state: *const u8, source: L) -> Option<Frame<L>> {
-        let innermost = Frame::innermost_address(thread_state, source);
+        let layout = source.layout();
+        // SAFETY: as above. Once a thread state has a cframe it always has one.
+        let innermost: *const u8 = unsafe {
+            let frame: *const u8 = read(thread_state, layout.thread_frame);
+            layout.cframe_frame.map_or(frame, |cframe_frame| read(frame, cframe_frame))
+        };
         (innermost as usize == address).then_some(Frame { address: innermost, layout: source })
     }
 

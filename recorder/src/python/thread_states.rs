@@ -93,10 +93,10 @@ impl ThreadStates {
         let place = self.attached_place.of_this_thread();
         let with_gil = place.unwrap_or_else(no_place);
         if !self.attached_is_own {
-            return QuickWay { with_gil, else_: no_place(), first: self.of_this_thread };
+            return QuickWay { with_gil, without_gil: no_place(), first: self.of_this_thread };
         }
         let first = if place.is_some() { self.of_this_thread } else { some_state };
-        QuickWay { with_gil, else_: with_gil, first }
+        QuickWay { with_gil, without_gil: with_gil, first }
     }
 
     /// The thread state, if this thread is one of Python's (and Python runs). `last` is what this was the last time for
@@ -154,7 +154,7 @@ impl ThreadStates {
 pub(super) struct QuickWay {
     /// Variables that live as long as the thread whose way this is.
     with_gil: *const AtomicPtr<c_void>,
-    else_: *const AtomicPtr<c_void>,
+    without_gil: *const AtomicPtr<c_void>,
     /// The state that the thread had first, or, where nothing is known, one that is not null.
     first: GetThreadState,
 }
@@ -168,7 +168,7 @@ impl Default for QuickWay {
 impl QuickWay {
     /// Finds nothing out.
     pub(super) fn unknown() -> QuickWay {
-        QuickWay { with_gil: no_place(), else_: no_place(), first: some_state }
+        QuickWay { with_gil: no_place(), without_gil: no_place(), first: some_state }
     }
 
     /// That of a process without a Python: no thread has a state.
@@ -179,7 +179,7 @@ impl QuickWay {
     /// Null if there is none, or it is not certain.
     #[inline(always)]
     pub(super) fn thread_state(self, holds_gil: bool) -> *const u8 {
-        let place = if holds_gil { self.with_gil } else { self.else_ };
+        let place = if holds_gil { self.with_gil } else { self.without_gil };
         // SAFETY: the variable is there, since this is the thread whose way this is.
         unsafe { (*place).load(Ordering::Relaxed) }.cast_const().cast()
     }
