@@ -40,8 +40,9 @@ fn main() -> ExitCode {
 fn build_recorder() -> Result<PathBuf, String> {
     let package = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
     let workspace = package.parent().ok_or("cli/ is not in a workspace")?;
-    for input in ["recorder", "format", "Cargo.toml", "Cargo.lock"] {
-        println!("cargo::rerun-if-changed={}", workspace.join(input).display());
+    // Relative to this package: another checkout that shares the target directory has to look at its own files.
+    for input in ["../recorder", "../format", "../Cargo.toml", "../Cargo.lock"] {
+        println!("cargo::rerun-if-changed={input}");
     }
 
     let target = variable("TARGET")?;

@@ -12,18 +12,22 @@ use std::process::Command;
 use rustix::process::Signal;
 use support::{Ended, Folder, Python, for_each_version, run, testdata};
 
+/// What `FIL_STACK_MARKERS` is set to.
+const MARKERS: &str = "";
+const NO_MARKERS: &str = "0";
+
 fn verify(program: &str) {
-    for_each_version(|python| verify_on(python, &format!("verify/{program}"), &[]));
+    for_each_version(|python| verify_on(python, &format!("verify/{program}"), &[], MARKERS));
 }
 
 /// Runs a program with and without verification: it succeeds, prints the same, and its stacks were compared.
-fn verify_on(python: &Python, program: &str, arguments: &[&str]) {
-    let context = format!("{program} {arguments:?} on {}", python.name);
+fn verify_on(python: &Python, program: &str, arguments: &[&str], markers: &str) {
+    let context = format!("{program} {arguments:?} on {}, markers {markers:?}", python.name);
     let folder = Folder::new();
     let mut alone = Command::new(&python.path);
     let alone = alone.arg("-B").arg(testdata(program)).args(arguments).current_dir(folder.path());
     let alone = run(alone).success();
-    let verified = record(&folder, python, program, arguments, "1").success();
+    let verified = record(&folder, python, program, arguments, markers, "1").success();
     assert_eq!(verified.stdout, alone.stdout, "{context}");
     assert_eq!(verified.job_stderr(), alone.stderr, "{context}");
 
@@ -41,9 +45,10 @@ fn verify_on(python: &Python, program: &str, arguments: &[&str]) {
     assert!(passed_over < few, "{context}: {events} events: {warnings:#?}");
 }
 
-fn record(folder: &Folder, python: &Python, program: &str, arguments: &[&str], how: &str) -> Ended {
+fn record(folder: &Folder, python: &Python, program: &str, arguments: &[&str], markers: &str, how: &str) -> Ended {
     let mut command = folder.record_command(&python.path, &["-B"]);
-    run(command.arg(testdata(program)).args(arguments).env("FIL_VERIFY_STACKS", how))
+    let command = command.arg(testdata(program)).args(arguments);
+    run(command.env("FIL_VERIFY_STACKS", how).env("FIL_STACK_MARKERS", markers))
 }
 
 /// The number in the trace's notice of how many stacks were compared.
@@ -86,7 +91,7 @@ fn a_wrong_stack_ends_the_job() {
     for_each_version(|python| {
         for mistake in ["wrong-frame", "wrong-caller", "wrong-instruction"] {
             let folder = Folder::new();
-            let ended = record(&folder, python, "verify/threads_job.py", &[], mistake);
+            let ended = record(&folder, python, "verify/threads_job.py", &[], MARKERS, mistake);
             assert!(ended.stderr.contains("fil: the call stack differs from Python's own"), "{mistake}: {ended:#?}");
             assert_eq!(ended.code(), 128 + Signal::ABORT.as_raw(), "{mistake}: {ended:#?}");
         }
@@ -129,10 +134,25 @@ fn generators_and_greenlets() {
 }
 
 #[test]
+fn generators_resumed_from_elsewhere() {
+    verify("resumed_job.py");
+}
+
+#[test]
 fn calls_of_every_kind() {
     for_each_version(|python| {
         for seed in ["1", "2", "3"] {
-            verify_on(python, "verify/calls_job.py", &[seed]);
+            verify_on(python, "verify/calls_job.py", &[seed], MARKERS);
+        }
+    });
+}
+
+/// As on 3.14.0 to 3.14.4, and with Python's JIT.
+#[test]
+fn without_markers() {
+    for_each_version(|python| {
+        for program in [&["verify/calls_job.py", "1"][..], &["verify/generators_job.py"], &["verify/resumed_job.py"]] {
+            verify_on(python, program[0], &program[1..], NO_MARKERS);
         }
     });
 }
@@ -164,7 +184,7 @@ fn every_kind_of_stack() {
     ];
     for_each_version(|python| {
         for program in programs {
-            verify_on(python, &format!("stacks/{}", program[0]), &program[1..]);
+            verify_on(python, &format!("stacks/{}", program[0]), &program[1..], MARKERS);
         }
     });
 }

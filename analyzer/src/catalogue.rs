@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use format::{ChunkKind, ProcessKey, ThreadNumber};
+use format::{ChunkHeader, ChunkKind, ProcessKey, ThreadNumber};
 
 use crate::chunk_index::ChunkPlace;
 
@@ -25,6 +25,11 @@ pub(crate) struct ImageOrder {
 }
 
 impl ImageOrder {
+    /// That of the image which a chunk belongs to.
+    pub(crate) fn of(header: &ChunkHeader) -> ImageOrder {
+        ImageOrder { start_ns: header.process.start_ns, pid: header.process.pid }
+    }
+
     pub(crate) fn key(self) -> ProcessKey {
         ProcessKey { pid: self.pid, start_ns: self.start_ns }
     }
@@ -57,9 +62,16 @@ impl Catalogue {
         catalogue
     }
 
-    fn add(&mut self, place: ChunkPlace) {
+    /// Events of all images, as the chunk headers say.
+    pub(crate) fn event_count(&self) -> u64 {
+        let streams = self.images.values().flat_map(|image| image.events.values());
+        streams.flat_map(Stream::chunks).map(|place| u64::from(place.header.event_count)).sum()
+    }
+
+    /// Adds the next chunk of the file.
+    pub(crate) fn add(&mut self, place: ChunkPlace) {
         let header = place.header;
-        let order = ImageOrder { start_ns: header.process.start_ns, pid: header.process.pid };
+        let order = ImageOrder::of(&header);
         match header.kind {
             ChunkKind::Events => {
                 self.images.entry(order).or_default().events.entry(header.thread).or_default().add(place);

@@ -82,7 +82,8 @@ impl Definitions {
         }
     }
 
-    fn add(&mut self, definition: Definition<'_>) {
+    /// Adds one.
+    pub(crate) fn add(&mut self, definition: Definition<'_>) {
         match definition {
             Definition::ProcessStart {
                 command,

@@ -4,7 +4,7 @@ use format::{NoticeKind, ProcessKey, ThreadNumber};
 
 use crate::catalogue::{ImageChunks, ImageOrder};
 use crate::chunk_index::ChunkPlace;
-use crate::definitions::Definitions;
+use crate::definitions::{Definitions, Notice, ProcessStart};
 
 /// Index of an image in the order of starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -91,8 +91,7 @@ impl Image {
 
     /// The process that it runs in.
     pub(crate) fn process(&self) -> KernelProcess {
-        let start = &self.definitions.start;
-        KernelProcess { pid: self.key.pid, pid_namespace: start.pid_namespace, start_ticks: start.start_ticks }
+        KernelProcess::of(self.key, &self.definitions.start)
     }
 
     /// Events of all its threads, as the chunk headers say.
@@ -118,18 +117,29 @@ impl Image {
 
     /// Its notices as sentences.
     pub(crate) fn notices(&self) -> Vec<String> {
-        let notices = &self.definitions.notices;
-        let last_verified = notices.iter().rposition(|notice| notice.kind == NoticeKind::StacksVerified);
-        let sentence = |kind: NoticeKind, text: &str| match kind {
-            NoticeKind::NoStacks => format!("recorded without Python call stacks: {text}"),
-            NoticeKind::RecordingStopped => format!("recording stopped before the process ended: {text}"),
-            NoticeKind::StacksVerified => format!("recorded slowly, for a test: {text}"),
-            NoticeKind::NotAllRecorded => format!("not all is recorded: {text}"),
-        };
-        let is_outdated = |at: usize| notices[at].kind == NoticeKind::StacksVerified && last_verified != Some(at);
-        let kept = (0..notices.len()).filter(|&at| !is_outdated(at));
-        kept.map(|at| sentence(notices[at].kind, &notices[at].text)).collect()
+        sentences(&self.definitions.notices)
     }
+}
+
+impl KernelProcess {
+    /// The process of an image.
+    pub(crate) fn of(key: ProcessKey, start: &ProcessStart) -> KernelProcess {
+        KernelProcess { pid: key.pid, pid_namespace: start.pid_namespace, start_ticks: start.start_ticks }
+    }
+}
+
+/// The notices of an image as sentences.
+pub(crate) fn sentences(notices: &[Notice]) -> Vec<String> {
+    let last_verified = notices.iter().rposition(|notice| notice.kind == NoticeKind::StacksVerified);
+    let sentence = |kind: NoticeKind, text: &str| match kind {
+        NoticeKind::NoStacks => format!("recorded without Python call stacks: {text}"),
+        NoticeKind::RecordingStopped => format!("recording stopped before the process ended: {text}"),
+        NoticeKind::StacksVerified => format!("recorded slowly, for a test: {text}"),
+        NoticeKind::NotAllRecorded => format!("not all is recorded: {text}"),
+    };
+    let is_outdated = |at: usize| notices[at].kind == NoticeKind::StacksVerified && last_verified != Some(at);
+    let kept = (0..notices.len()).filter(|&at| !is_outdated(at));
+    kept.map(|at| sentence(notices[at].kind, &notices[at].text)).collect()
 }
 
 /// Tells the images of each other: who is a copy of whom, and when the memory of each stops to count.

@@ -35,6 +35,7 @@ mod line_table;
 mod live_memory;
 mod mappings;
 mod order;
+mod outline;
 mod peak;
 mod replay;
 mod resident_memory;
@@ -49,6 +50,7 @@ mod trace;
 
 pub use call_stack::{CallStack, Frame};
 pub use error::AnalyzerError;
+pub use outline::{Outline, Summary};
 pub use peak::{Apart, CallSite, Categories, Peak, ProcessMemory, StackMemory, peak};
 pub use timeline::{Timeline, TimelineOptions, TimelineRow, TimelineTotal, timeline};
 pub use trace::{Process, Trace};

@@ -19,7 +19,7 @@ use crate::record::start::Start;
 pub(crate) fn tell(trace: &Path, start: &Start, job: &EndedJob, finished: &Result<Finished, CliError>) -> u8 {
     say(&format!("{} after {}", how_it_ended(job.end), duration(job.end_ns.saturating_sub(start.monotonic_ns))));
     match finished {
-        Ok(finished) if finished.processes > 0 => {
+        Ok(finished) if finished.summary.process_count > 0 => {
             say(&what_was_recorded(trace, finished));
             return exit_code(job.end);
         }
@@ -43,7 +43,7 @@ pub(crate) fn tell_of_core(library: &Path) {
 
 /// Says what else to know of the recording, and what to type next.
 pub(crate) fn tell_next(trace: &Path, finished: &Finished) {
-    finished.notices.iter().for_each(|notice| warn(notice));
+    finished.summary.notices.iter().for_each(|notice| warn(notice));
     let command = analyze_command(trace);
     say(&match finished.still_running {
         0 => format!("next, type: {command}"),
@@ -53,14 +53,14 @@ pub(crate) fn tell_next(trace: &Path, finished: &Finished) {
 }
 
 fn what_was_recorded(trace: &Path, finished: &Finished) -> String {
-    let of_processes = match finished.processes {
+    let of_processes = match finished.summary.process_count {
         1 => String::new(),
         processes => format!(" of {} processes", count(processes as u64)),
     };
-    let per_event = finished.trace_bytes as f64 / finished.events.max(1) as f64;
+    let per_event = finished.trace_bytes as f64 / finished.summary.event_count.max(1) as f64;
     format!(
         "recorded {}{of_processes} in {}: {}, {per_event:.2} bytes per event",
-        count_of(finished.events, "event", "events"),
+        count_of(finished.summary.event_count, "event", "events"),
         trace.display(),
         human_bytes(finished.trace_bytes),
     )

@@ -1,7 +1,7 @@
 //! Finishes a trace when its job has ended: what the processes left, the source files that appear
 //! in their stacks, and the mark that the recording ended in order.
 
-use analyzer::Trace;
+use analyzer::{Summary, Trace};
 use format::{ChunkHeader, ChunkKind, ProcessKey, RecordingEnd, ThreadNumber, encode_recording_end};
 
 use crate::error::CliError;
@@ -13,13 +13,10 @@ use crate::record::trace_file::TraceFile;
 
 /// What is in the finished trace.
 pub(crate) struct Finished {
-    pub(crate) events: u64,
-    pub(crate) processes: usize,
+    pub(crate) summary: Summary,
     pub(crate) trace_bytes: u64,
     /// Processes of the job that still run and go on recording.
     pub(crate) still_running: usize,
-    /// What processes had to say of their recording, one sentence each.
-    pub(crate) notices: Vec<String>,
 }
 
 /// Appends everything that is still missing, of which `sources` are held already.
@@ -30,24 +27,26 @@ pub(crate) fn finish(
     job: &EndedJob,
 ) -> Result<Finished, CliError> {
     let salvaged = salvage(spools, file, GRACE)?;
+    let summary = append_sources(file, sources)?;
+    let end = RecordingEnd { job_end: job.end, end_ns: job.end_ns, event_count: summary.event_count };
+    file.append(whole_recording(ChunkKind::End, 0), &encode_recording_end(&end)?)?;
+    spools.remove();
+    let trace_bytes = file.path().metadata().map_err(|error| CliError::input(file.path(), &error))?.len();
+    Ok(Finished { summary, trace_bytes, still_running: salvaged.still_running })
+}
+
+/// Appends the sources, and sums up what else is in the trace. That is known from following it, unless something is
+/// damaged, as where a process was killed while it appended.
+fn append_sources(file: &mut TraceFile, mut sources: Option<SourceFiles>) -> Result<Summary, CliError> {
+    if let Some(followed) = &mut sources
+        && let Some(summary) = followed.append_followed(file)?
+    {
+        return Ok(summary);
+    }
     let trace = Trace::open(file.path())?;
     let sources = sources.map_or_else(|| SourceFiles::new(trace.header(), 0), Ok)?;
     sources.append(file, &trace)?;
-    let end = RecordingEnd { job_end: job.end, end_ns: job.end_ns, event_count: trace.event_count() };
-    file.append(whole_recording(ChunkKind::End, 0), &encode_recording_end(&end)?)?;
-    spools.remove();
-
-    let mut notices: Vec<String> = trace.processes().iter().flat_map(|process| process.notices.clone()).collect();
-    notices.sort();
-    notices.dedup();
-    let trace_bytes = file.path().metadata().map_err(|error| CliError::input(file.path(), &error))?.len();
-    Ok(Finished {
-        events: trace.event_count(),
-        processes: trace.process_count(),
-        trace_bytes,
-        still_running: salvaged.still_running,
-        notices,
-    })
+    Ok(trace.summary())
 }
 
 /// The header of a chunk that belongs to no process.

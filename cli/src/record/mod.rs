@@ -94,7 +94,7 @@ pub(crate) fn record_job(arguments: &RecordArguments) -> Result<Recording, CliEr
         library.keep();
     }
     let ending = Ending::of_job(exit_code, ended.end);
-    Ok(Recording { ending, finished: finished.ok().filter(|finished| finished.processes > 0) })
+    Ok(Recording { ending, finished: finished.ok().filter(|finished| finished.summary.process_count > 0) })
 }
 
 fn begin(place: &OutputPlace, header: &TraceHeader) -> Result<(TraceFile, SourceFiles), CliError> {

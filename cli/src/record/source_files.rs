@@ -1,24 +1,21 @@
 //! The source files that appear in the job's stacks, read and compressed while the job runs: nobody waits for that at
 //! its end, and what is stored is the code that ran, should somebody edit it meanwhile.
 //!
-//! `source_follower.rs` is the thread that does it. Processes append their code objects to the trace as they go. Here the trace is read behind them, chunk by chunk, for
-//! the names of files. Whatever goes wrong meanwhile is left to the end, where the trace tells which files are missing.
-//! The chunks are appended then, so that a trace that is not finished has none, and whoever finishes it adds them.
+//! `source_follower.rs` is the thread that does it. Processes append their code objects to the trace as they go. Here the trace is read
+//! behind them, as an outline, for the names of files. Whatever goes wrong meanwhile is left to the end, where the trace tells which files
+//! are missing. The chunks are appended then, so that a trace that is not finished has none, and whoever finishes it adds them.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use analyzer::Trace;
-use format::constants::{CHUNK_HEADER_BYTES, MAX_SOURCE_BYTES};
-use format::{
-    ChunkHeader, ChunkKind, ChunkWriter, Definition, DefinitionReader, SourceFile, TraceHeader, decompress,
-    encode_source_file, verify,
-};
+use analyzer::{Outline, Summary, Trace};
+use format::constants::MAX_SOURCE_BYTES;
+use format::{ChunkKind, ChunkWriter, SourceFile, TraceHeader, encode_source_file};
 use rustix::fs::OFlags;
 
 use crate::error::CliError;
@@ -31,17 +28,15 @@ const MAX_HELD_BYTES: usize = 64 << 20;
 /// See the module.
 pub(crate) struct SourceFiles {
     working_directory: PathBuf,
-    /// Offset in the trace of the first chunk that was not looked at.
-    next_chunk: u64,
+    outline: Outline,
+    /// How many of the outline's files were looked for.
+    looked_for: usize,
     /// Names of files that are held, or in the trace.
     stored: BTreeSet<String>,
-    /// Names that no file was read for. They may be there at the end.
-    not_read: BTreeSet<String>,
     /// Number of the next chunk.
     chunk_number: u64,
-    /// Whole chunks, to be appended.
-    held: Vec<Vec<u8>>,
-    held_bytes: usize,
+    /// Whole chunks, one behind the other, to be appended.
+    held: Vec<u8>,
     writer: ChunkWriter,
 }
 
@@ -50,12 +45,11 @@ impl SourceFiles {
     pub(crate) fn new(header: &TraceHeader, first_chunk: u64) -> Result<SourceFiles, CliError> {
         Ok(SourceFiles {
             working_directory: Path::new(OsStr::from_bytes(&header.working_directory)).to_owned(),
-            next_chunk: first_chunk,
+            outline: Outline::new(first_chunk),
+            looked_for: 0,
             stored: BTreeSet::new(),
-            not_read: BTreeSet::new(),
             chunk_number: 0,
             held: Vec::new(),
-            held_bytes: 0,
             writer: ChunkWriter::new(COMPRESSION_LEVEL)?,
         })
     }
@@ -64,61 +58,53 @@ impl SourceFiles {
     /// it is to stop.
     pub(crate) fn follow(&mut self, trace: &Path, mut stop: impl FnMut() -> bool) {
         // The end looks at everything again.
-        let _ = File::open(trace).and_then(|file| self.read_names(&file, &mut stop));
-    }
-
-    fn read_names(&mut self, file: &File, stop: &mut impl FnMut() -> bool) -> io::Result<()> {
-        let mut bytes = Vec::new();
-        let mut raw = Vec::new();
-        loop {
-            bytes.resize(CHUNK_HEADER_BYTES, 0);
-            file.read_exact_at(&mut bytes, self.next_chunk)?;
-            let header = ChunkHeader::decode(&bytes).map_err(io::Error::other)?;
-            let is_wanted = header.kind == ChunkKind::Definitions;
-            bytes.resize(if is_wanted { header.total_bytes() } else { 0 }, 0);
-            file.read_exact_at(&mut bytes, self.next_chunk)?;
-            if is_wanted && verify(&bytes).and_then(|()| decompress(&header, &bytes, &mut raw)).is_ok() {
-                for definition in DefinitionReader::new(&raw).flatten() {
-                    let Definition::Code { file, .. } = definition else { continue };
-                    if stop() || self.held_bytes >= MAX_HELD_BYTES {
-                        return Ok(());
-                    }
-                    self.hold(file).map_err(io::Error::other)?;
-                }
-            }
-            self.next_chunk += header.total_bytes() as u64;
-        }
-    }
-
-    /// Keeps the file of this name, unless it was looked at before.
-    fn hold(&mut self, name: &str) -> Result<(), CliError> {
-        if !self.not_read.contains(name) {
-            match self.chunk_of(name)? {
-                Some(chunk) => {
-                    self.held_bytes += chunk.len();
-                    self.held.push(chunk);
-                }
-                None if self.stored.contains(name) => {}
-                None => drop(self.not_read.insert(name.to_owned())),
+        let _ = File::open(trace).and_then(|file| self.outline.read_on(&file));
+        while let Some(name) = self.outline.code_files().get(self.looked_for)
+            && self.held.len() < MAX_HELD_BYTES
+            && !stop()
+        {
+            let name = name.clone();
+            self.looked_for += 1;
+            if let Ok(Some(chunk)) = self.chunk_of(&name) {
+                self.held.extend_from_slice(&chunk);
             }
         }
-        Ok(())
     }
 
-    /// Appends the sources of this trace. One that was followed has none yet.
+    /// Appends the sources of the trace that was followed, to which nobody else appends any more, and sums it up. `None`, and nothing
+    /// is appended, if that takes a look at all of it.
+    pub(crate) fn append_followed(&mut self, file: &mut TraceFile) -> Result<Option<Summary>, CliError> {
+        let is_whole = File::open(file.path()).and_then(|trace| self.outline.read_on(&trace));
+        if !is_whole.is_ok_and(|is_whole| is_whole) {
+            return Ok(None);
+        }
+        // Those that were not there before may be now.
+        let names = self.outline.code_files().to_vec();
+        self.append_all(file, &names)?;
+        Ok(Some(self.outline.summary()))
+    }
+
+    /// Appends the sources of this trace.
     pub(crate) fn append(mut self, file: &mut TraceFile, trace: &Trace) -> Result<(), CliError> {
         let stored = trace.source_files();
         self.chunk_number += stored.len() as u64;
         self.stored.extend(stored);
-        for chunk in std::mem::take(&mut self.held) {
-            file.append_whole(&chunk)?;
-        }
-        for name in trace.code_files() {
-            if let Some(chunk) = self.chunk_of(&name)? {
-                file.append_whole(&chunk)?;
+        let names: Vec<String> = trace.code_files().into_iter().collect();
+        self.append_all(file, &names)
+    }
+
+    /// Appends what is held, and of these files those that are not.
+    fn append_all(&mut self, file: &mut TraceFile, names: &[String]) -> Result<(), CliError> {
+        for name in names {
+            if self.held.len() >= MAX_HELD_BYTES {
+                file.append_whole(&self.held)?;
+                self.held.clear();
+            }
+            if let Some(chunk) = self.chunk_of(name)? {
+                self.held.extend_from_slice(&chunk);
             }
         }
-        Ok(())
+        file.append_whole(&self.held)
     }
 
     /// Makes a chunk of a file that is not stored. Code need not come from one: `<string>`,
@@ -155,7 +141,7 @@ fn read_source(path: &Path) -> io::Result<Vec<u8>> {
 #[allow(clippy::expect_used, reason = "a test may stop at what cannot happen")]
 mod tests {
     use super::*;
-    use format::{CodeId, LineTableFormat, ProcessKey, ThreadNumber, encode_definition};
+    use format::{ChunkHeader, CodeId, Definition, LineTableFormat, ProcessKey, ThreadNumber, encode_definition};
 
     /// A trace with one chunk of definitions, cut short by so many bytes.
     fn trace_naming(file: &Path, folder: &Path, cut_short: usize) -> (TraceHeader, PathBuf) {
@@ -231,7 +217,7 @@ mod tests {
         sources.follow(&path, || true);
         assert!(sources.held.is_empty());
         sources.follow(&path, || false);
-        assert_eq!(sources.held.len(), 1);
+        assert!(!sources.held.is_empty());
     }
 
     /// A process may just be writing it.

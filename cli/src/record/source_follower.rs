@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::record::source_files::SourceFiles;
 
 /// Time between two looks at the trace.
-const INTERVAL: Duration = Duration::from_millis(100);
+const INTERVAL: Duration = Duration::from_millis(25);
 
 /// See the module.
 pub(crate) struct SourceFollower {

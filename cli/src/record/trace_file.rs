@@ -1,6 +1,6 @@
 //! The trace file as fil writes it: the header at first, chunks in the end.
 //!
-//! Every write is one whole chunk on an O_APPEND descriptor, as the job's processes do it too.
+//! Every write is of whole chunks on an O_APPEND descriptor, as the job's processes do it too.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
@@ -11,8 +11,9 @@ use format::{ChunkHeader, ChunkWriter, FormatError, TraceHeader};
 use crate::error::CliError;
 use crate::record::output_place::OutputPlace;
 
-/// The recorder's level too; what fil appends is too little for another to matter.
-pub(crate) const COMPRESSION_LEVEL: i32 = 3;
+/// zstd's level, the recorder's too. The 34 MB of source that scikit-learn and pandas import become 9.3 MB in 0.18 s; at level 3
+/// 8.8 MB in 0.23 s.
+pub(crate) const COMPRESSION_LEVEL: i32 = 1;
 
 /// Command lines are seldom longer than this, which is one read.
 const USUAL_HEADER_BYTES: usize = 16 << 10;
@@ -58,9 +59,9 @@ impl TraceFile {
         self.file.write_all(chunk).map_err(|error| CliError::output(&self.path, &error))
     }
 
-    /// Appends one chunk that is encoded already.
-    pub(crate) fn append_whole(&mut self, chunk: &[u8]) -> Result<(), CliError> {
-        self.file.write_all(chunk).map_err(|error| CliError::output(&self.path, &error))
+    /// Appends chunks that are encoded already.
+    pub(crate) fn append_whole(&mut self, chunks: &[u8]) -> Result<(), CliError> {
+        self.file.write_all(chunks).map_err(|error| CliError::output(&self.path, &error))
     }
 }
 

@@ -160,27 +160,27 @@ impl<L: LayoutSource> Frame<L> {
     /// Whether it is a generator's in a Python where those cannot be marked, but others can.
     #[inline(always)]
     pub(super) fn is_unmarkable_generator(self) -> bool {
-        let Some(MarkPlace::Visited(start)) = self.layout().mark else { return false };
-        // SAFETY: a live frame of this layout.
-        unsafe { read::<u8>(self.address, start + OWNER_SHIFT as usize / 8) == OWNED_BY_GENERATOR }
+        matches!(self.layout().mark, Some(MarkPlace::Visited(start)) if self.owner_at(start) == OWNED_BY_GENERATOR)
     }
 
     /// Marks the frame, if it can be. To be called when the frames behind it are kept.
     #[inline(always)]
     pub(super) fn mark(self, mark: ThreadMark) {
-        // SAFETY: a live frame of this layout. Only its own thread writes there, and Python takes both numbers alike: see
-        // `marker.rs`.
+        // SAFETY: a live frame of this layout, of the thread that Python runs in. Nobody else writes there, and Python takes
+        // both numbers alike: see `marker.rs`.
         unsafe {
             match self.layout().mark {
                 None => {}
-                Some(MarkPlace::Executing(flag)) => self.replace(flag, |it| it == EXECUTING, |_| ThreadMark::EXECUTING),
+                Some(MarkPlace::Executing(flag)) => self.replace(flag, |it| it == EXECUTING, ThreadMark::EXECUTING),
                 // -1, or the mark of the thread whose fork this is.
-                Some(MarkPlace::StackTop(top)) => self.replace(top, i32::is_negative, |_| mark.top()),
-                Some(MarkPlace::Visited(start)) => self.replace(
-                    start,
-                    |it: u64| (it >> OWNER_SHIFT) as u8 == OWNED_BY_THREAD,
-                    |it| it & ((1 << OWNER_SHIFT) - 1) | mark.visited() << OWNER_SHIFT,
-                ),
+                Some(MarkPlace::StackTop(top)) => self.replace(top, i32::is_negative, mark.top()),
+                // Python's own bytes in front of these stay as they are.
+                Some(MarkPlace::Visited(start)) if self.owner_at(start) == OWNED_BY_THREAD => {
+                    let [_, visited, padding @ .., _, _] = mark.visited().to_le_bytes();
+                    self.write(start + 3, visited);
+                    self.write(start + 4, padding);
+                }
+                Some(MarkPlace::Visited(_)) => {}
             }
         }
     }
@@ -188,16 +188,30 @@ impl<L: LayoutSource> Frame<L> {
     /// Puts a mark in place of what is there, if the frame can be marked.
     ///
     /// # Safety
-    /// `offset` is that of a T in the frame, which no other thread reads, and Python takes both numbers alike.
+    /// `offset` is that of a T in the frame, which no other thread writes, and Python takes both numbers alike.
     #[inline(always)]
-    unsafe fn replace<T: Copy>(self, offset: usize, can_be_marked: impl Fn(T) -> bool, marked: impl Fn(T) -> T) {
+    unsafe fn replace<T: Copy>(self, offset: usize, can_be_marked: impl Fn(T) -> bool, mark: T) {
         // SAFETY: the caller's promise.
         unsafe {
-            let it = read::<T>(self.address, offset);
-            if can_be_marked(it) {
-                self.address.cast_mut().add(offset).cast::<T>().write(marked(it));
+            if can_be_marked(read::<T>(self.address, offset)) {
+                self.write(offset, mark);
             }
         }
+    }
+
+    /// # Safety
+    /// The same.
+    #[inline(always)]
+    unsafe fn write<T>(self, offset: usize, value: T) {
+        // SAFETY: the caller's promise.
+        unsafe { self.address.cast_mut().add(offset).cast::<T>().write(value) }
+    }
+
+    /// The frame's owner, which is among the eight bytes of [`MarkPlace::Visited`] that begin there.
+    #[inline(always)]
+    fn owner_at(self, start: usize) -> u8 {
+        // SAFETY: a live frame of this layout.
+        unsafe { read(self.address, start + 2) }
     }
 
     /// Where the top of the frame's value stack is, if it waits for `inner`, which is the next frame on the chain, in

@@ -51,7 +51,8 @@ impl StackCache {
             }
             // What was kept once is complete.
             if is_kept || is_same_call || frame.is_complete() {
-                walked.try_push((frame, Marker::place(frame, Some(inner), &mut self.marker_numbers))).ok()?;
+                let marker = self.place_marker(frame, Some(inner));
+                walked.try_push((frame, marker)).ok()?;
             }
             if is_same_call {
                 break candidates;
@@ -61,7 +62,7 @@ impl StackCache {
         let mut caller = self.caller(same);
         self.depth = same + walked.len();
         for (place, &(frame, marker)) in (same..).zip(walked.iter().rev()) {
-            frame.mark(self.thread_mark);
+            self.mark(frame);
             caller = self.keep(place, caller, WalkedFrame::of(frame), marker, frame.layout());
         }
         Some(caller.stack)

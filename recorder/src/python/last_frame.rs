@@ -50,8 +50,8 @@ impl LastFrame {
         }
     }
 
-    /// The stack of this thread state, which is that of the last frame. If the thread is still in that and has not left it since,
-    /// its call path is the last one, and only its position may be another.
+    /// The stack of this thread state, which is that of the last frame. If the thread is in that again, in the same call, its call path is
+    /// the last one, and only its position may be another.
     #[inline(always)]
     pub(super) fn stack<L: LayoutSource>(
         &self,

@@ -16,8 +16,12 @@
 //! collector that works in increments, which wants to know what fil wants to know: whether it has seen this call. That of
 //! 3.14.0 to 3.14.4 did; since then only that of free-threaded Pythons reads the byte. So fil puts a number there, and the
 //! thread's into the four bytes of padding behind it. As long as they are there it is the same call, whether the frame
-//! runs or waits, and again those behind it are as they were. Not so frames of generators, which wait for another one
-//! each time: they have no mark, and cost a look at one frame more. (3.14.0 to 3.14.4 have no markers.)
+//! runs or waits, and again those behind it are as they were. Not so frames of generators and coroutines, which another one
+//! waits for each time: they have no mark, and cost a look at each of them, out to the first function. (3.14.0 to 3.14.4 have no
+//! markers.)
+//!
+//! One thing changes a frame that waits: whoever debugs may set its `f_lineno`, from a trace function. Until that returns, what it
+//! allocates itself is told to the line before.
 //!
 //! **In 3.11 to 3.13, a frame that waits for a Python function which the interpreter runs in the same loop** has taken the
 //! callable and its arguments from its value stack, and has put down where the top of that stack is now. What lies at the
@@ -112,7 +116,7 @@ impl Default for ThreadMark {
     }
 }
 
-/// A number that was put into a dead slot of a frame. The other kind of marker needs nothing to be kept.
+/// A number that was put into a dead slot of a frame. The other kinds of marker need nothing to be kept.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Marker {
     value: u64,

@@ -8,7 +8,7 @@
 //! from the innermost frame outwards until a marker tells that what is behind a frame is as it was (`marker.rs`); only what changed is interned anew. So the result is always that of a whole walk.
 //!
 //! There are three ways, the shortest first:
-//! 1. Nothing but the innermost frame has run, and C code that it called: [`StackCache::last_stack`]. Or the thread is none of
+//! 1. The innermost frame is the last one, in the same call: [`StackCache::last_stack`]. Or the thread is none of
 //!    Python's: [`StackCache::has_no_frames`]. The others are behind [`StackCache::find_stack`].
 //! 2. A few frames have run, were called or have returned: `innermost_walk.rs`.
 //! 3. Anything else, and Pythons without markers: `whole_walk.rs`.
@@ -72,6 +72,8 @@ pub(crate) struct StackCache {
     last: LastFrame,
     pub(super) thread_mark: ThreadMark,
     known_layout: KnownLayout,
+    /// Whether frames may be marked: not while Python may run with them in another thread, to which C code gave them.
+    pub(super) may_mark: bool,
     /// The same while something is to be checked, and `last` is none.
     checked_last: LastFrame,
     /// Address of the last thread state.
@@ -167,6 +169,7 @@ impl StackCache {
             return StackId::EMPTY;
         };
         self.thread_state = own.address() as usize;
+        self.may_mark = own.is_attached();
         if check == Check::Always && python.thread_states.learn_from(&own) {
             interning::next_epoch();
         }
@@ -237,6 +240,20 @@ impl StackCache {
         };
         self.last = LastFrame::of(&self.entries[..self.depth], thread_state, layout);
         stack
+    }
+
+    /// Marks a frame of the chain whose entries are right, if that may be done.
+    #[inline(always)]
+    pub(super) fn mark<L: LayoutSource>(&self, frame: Frame<L>) {
+        if self.may_mark {
+            frame.mark(self.thread_mark);
+        }
+    }
+
+    /// The same for one that waits for `inner`.
+    #[inline(always)]
+    pub(super) fn place_marker<L: LayoutSource>(&mut self, frame: Frame<L>, inner: Option<Frame<L>>) -> Marker {
+        if self.may_mark { Marker::place(frame, inner, &mut self.marker_numbers) } else { Marker::NONE }
     }
 
     /// Whoever calls the frame on top of so many entries, from the outermost on.

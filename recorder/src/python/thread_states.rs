@@ -58,6 +58,14 @@ impl OwnThreadState {
     }
 }
 
+impl OwnThreadState {
+    /// Whether Python certainly runs with it, in this thread.
+    #[inline(always)]
+    pub(super) fn is_attached(&self) -> bool {
+        self.reader.is_none()
+    }
+}
+
 impl Drop for OwnThreadState {
     #[inline(always)]
     fn drop(&mut self) {
@@ -84,7 +92,7 @@ impl ThreadStates {
     #[inline(always)]
     pub(super) fn learn_from(&self, own: &OwnThreadState) -> bool {
         self.attached_place.is_to_be_found()
-            && own.reader.is_none()
+            && own.is_attached()
             && self.attached_place.look_for(own.address, self.attached as *const c_void)
     }
 

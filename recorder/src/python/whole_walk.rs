@@ -1,7 +1,7 @@
 //! The walk of a stack cache where the short ways end: many frames have run since the last stack, or there are no markers.
 //!
 //! The walk goes from the innermost frame outwards until it meets a frame of the kept stack; from there on the
-//! chain is compared with what is kept, to the outermost frame or to one of which a marker tells that it has not run. An
+//! chain is compared with what is kept, to the outermost frame or to one of which a marker tells that what is behind it is as it was. An
 //! entry in front of that is believed only if frame and position are the same in the chain of now.
 
 use format::StackId;
@@ -36,7 +36,7 @@ impl StackCache {
             && here.address() != last_looked_at
         {
             if here.is_complete() {
-                here.mark(self.thread_mark);
+                self.mark(here);
             }
             frame = here.previous();
         }
@@ -132,7 +132,8 @@ impl StackCache {
             } else if inner.is_some_and(|inner| entry.marker.is_intact(here, inner)) {
                 return Some(Comparison { same, last_looked_at: here.address() });
             } else {
-                entry.marker = Marker::place(here, inner, &mut self.marker_numbers);
+                let marker = self.place_marker(here, inner);
+                self.entries[index].marker = marker;
             }
             if here.is_marked(self.thread_mark) {
                 return Some(Comparison { same, last_looked_at: here.address() });
