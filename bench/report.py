@@ -6,8 +6,9 @@ from statistics import median
 
 
 def markdown(results):
-    tables = (machine_lines, slowdown_table, cost_table, analysis_table)
-    return "\n\n".join("\n".join(table(results)) for table in tables)
+    tables = (machine_lines, slowdown_table, cost_table, totals, analysis_table)
+    texts = ("\n".join(table(results)) for table in tables)
+    return "\n\n".join(text for text in texts if text)
 
 
 def machine_lines(results):
@@ -20,14 +21,17 @@ def machine_lines(results):
 
 
 def slowdown_table(results):
-    """Wall time as a multiple of Python's own in the same round: the median, and the least and the greatest."""
+    """Wall time as a multiple of Python's own in the same round: the median, and the least and the greatest. Beside it, for
+    fil, the quotient of the least times of all rounds: what else runs on a machine only adds to a time."""
     names = profiler_names(results)
-    yield from header("program", "without, s", *names, "target", "")
+    yield from header("program", "without, s", *names, "fil, least times", "target", "")
     for program in results["programs"]:
         plain = [one["wall_s"] for one in program["runs"]["python"]]
         cells = [spread(slowdowns(program, name)) for name in names]
         target = program["target"]
-        yield row(program["name"], f"{median(plain):.2f}", *cells, target or "", verdict(program))
+        recorded = [one["wall_s"] for one in program["runs"].get("fil", ())]
+        least = f"{min(recorded) / min(plain):.2f}" if recorded else ""
+        yield row(program["name"], f"{median(plain):.2f}", *cells, least, target or "", verdict(program))
 
 
 def cost_table(results):
@@ -47,6 +51,28 @@ def cost_table(results):
         yield row(program["name"], *cells, f"{trace / 2**20:.2f}", f"{events:,}", per_event, background)
 
 
+def totals(results):
+    """What the targets are about that are not of single programs."""
+    programs = [program for program in results["programs"] if program.get("event_count")]
+    pure = [program for program in programs if program["pure_python"]]
+    for what, chosen in (("the programs of pure Python", pure), ("all programs", programs)):
+        if chosen:
+            traces = sum(median([one["trace_bytes"] for one in program["runs"]["fil"]]) for program in chosen)
+            events = sum(program["event_count"] for program in chosen)
+            times = [processor_s(program) for program in chosen]
+            background = sum(time * program["background_share"] for time, program in zip(times, chosen))
+            yield f"Over {what}: {traces / events:.2f} bytes per event, background {background / sum(times):.1%}.  "
+    costs = {program["name"]: added(program, "fil", "wall_s") / program["event_count"] for program in programs}
+    for deep in ("recursion 200", "recursion 900"):
+        if deep in costs and "recursion 10" in costs:
+            yield f"An event of {deep} costs {costs[deep] / costs['recursion 10']:.2f} times one of recursion 10.  "
+
+
+def processor_s(program):
+    """Median of a run's processor time under fil."""
+    return median([one["user_s"] + one["system_s"] for one in program["runs"]["fil"]])
+
+
 def analysis_table(results):
     """Seconds until an answer."""
     names = list(dict.fromkeys(name for program in results["programs"] for name in program["analyses"]))
@@ -57,7 +83,6 @@ def analysis_table(results):
         analyses = program["analyses"]
         rate = program.get("event_count", 0) / analyses["fil --peak"] / 1e6 if "fil --peak" in analyses else 0
         yield row(program["name"], *(f"{analyses[name]:.2f}" if name in analyses else "" for name in names), f"{rate:.1f}")
-
 
 def profiler_names(results):
     return [name for name in results["programs"][0]["runs"] if name != "python"]

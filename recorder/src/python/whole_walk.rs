@@ -48,8 +48,9 @@ impl StackCache {
         self.fresh.clear();
         let mut frame = Some(innermost);
         let mut inner = None;
+        let mut steps = self.depth;
         while let Some(here) = frame {
-            if let Some(place) = self.place_of(here.address())
+            if let Some(place) = self.place_of(here.address(), &mut steps)
                 && let Some(comparison) = self.compare(here, inner, place)
             {
                 return comparison;
@@ -76,16 +77,20 @@ impl StackCache {
         &self.entries[..self.depth]
     }
 
-    /// Where the kept frame at this address is, if it is found soon.
+    /// Where the kept frame at this address is, if it is found in so many steps, of which those that it takes are taken away.
     #[inline]
-    fn place_of(&self, frame: usize) -> Option<usize> {
+    fn place_of(&self, frame: usize, steps: &mut usize) -> Option<usize> {
         let near = self.depth.saturating_sub(NEAR);
         let is_it = |entry: &Entry| entry.frame == frame;
         if let Some(place) = self.kept()[near..].iter().rposition(is_it) {
             return Some(near + place);
         }
-        // Frames of functions lie one behind the other: after many returns it is further outwards, below those others.
-        let above = self.entries[..near].iter().rev().take_while(|entry| entry.frame > frame).count();
+        // Frames of functions lie one behind the other: after many returns it is further outwards, below those others. But deep
+        // recursion goes on in another piece of memory, which may lie below all of them. To look through them once per walk
+        // is enough.
+        let looked_at = self.entries[..near].iter().rev().take(*steps);
+        let above = looked_at.take_while(|entry| entry.frame > frame).count();
+        *steps -= above;
         near.checked_sub(above + 1).filter(|place| is_it(&self.entries[*place]))
     }
 
