@@ -53,8 +53,8 @@ impl Outline {
         }
     }
 
-    /// Looks at the chunks that have come since the last time. True if that was all the file holds: there is nothing behind
-    /// the last whole chunk.
+    /// Looks at the chunks that have come since the last time. True if that was all the file holds: there is nothing
+    /// behind the last whole chunk.
     pub fn read_on(&mut self, trace: &File) -> io::Result<bool> {
         let mut bytes = Vec::new();
         let mut raw = Vec::new();

@@ -1,9 +1,10 @@
 //! The source files that appear in the job's stacks, read and compressed while the job runs: nobody waits for that at
 //! its end, and what is stored is the code that ran, should somebody edit it meanwhile.
 //!
-//! `source_follower.rs` is the thread that does it. Processes append their code objects to the trace as they go. Here the trace is read
-//! behind them, as an outline, for the names of files. Whatever goes wrong meanwhile is left to the end, where the trace tells which files
-//! are missing. The chunks are appended then, so that a trace that is not finished has none, and whoever finishes it adds them.
+//! `source_follower.rs` is the thread that does it. Processes append their code objects to the trace as they go. Here
+//! the trace is read behind them, as an outline, for the names of files. Whatever goes wrong meanwhile is left to the
+//! end, where the trace tells which files are missing. The chunks are appended then, so that a trace that is not
+//! finished has none, and whoever finishes it adds them.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -71,8 +72,8 @@ impl SourceFiles {
         }
     }
 
-    /// Appends the sources of the trace that was followed, to which nobody else appends any more, and sums it up. `None`, and nothing
-    /// is appended, if that takes a look at all of it.
+    /// Appends the sources of the trace that was followed, to which nobody else appends any more, and sums it up.
+    /// `None`, and nothing is appended, if that takes a look at all of it.
     pub(crate) fn append_followed(&mut self, file: &mut TraceFile) -> Result<Option<Summary>, CliError> {
         let is_whole = File::open(file.path()).and_then(|trace| self.outline.read_on(&trace));
         if !is_whole.is_ok_and(|is_whole| is_whole) {
@@ -84,7 +85,7 @@ impl SourceFiles {
         Ok(Some(self.outline.summary()))
     }
 
-    /// Appends the sources of this trace.
+    /// Appends the sources of this trace. One that was followed has none yet.
     pub(crate) fn append(mut self, file: &mut TraceFile, trace: &Trace) -> Result<(), CliError> {
         let stored = trace.source_files();
         self.chunk_number += stored.len() as u64;

@@ -49,7 +49,8 @@ impl<L: LayoutSource> Frame<L> {
         Frame::new(address, source)
     }
 
-    /// The innermost frame of this thread state, if it is the one at `address`, which is not 0. It has been asked for that before.
+    /// The innermost frame of this thread state, if it is the one at `address`, which is not 0. It has been asked for
+    /// that before.
     #[inline(always)]
     pub(super) fn innermost_at(address: usize, thread_state: *const u8, source: L) -> Option<Frame<L>> {
         let layout = source.layout();
@@ -142,8 +143,8 @@ impl<L: LayoutSource> Frame<L> {
         (reference & !TAG_BITS) as *const u8
     }
 
-    /// Whether it is the call of a function that [`Frame::mark`] was called in, so that the frames behind it are as they were
-    /// then.
+    /// Whether it is the call of a function that [`Frame::mark`] was called in, so that the frames behind it are as
+    /// they were then.
     #[inline(always)]
     pub(super) fn is_marked(self, mark: ThreadMark) -> bool {
         // SAFETY: a live frame of this layout.
@@ -166,8 +167,8 @@ impl<L: LayoutSource> Frame<L> {
     /// Marks the frame, if it can be. To be called when the frames behind it are kept.
     #[inline(always)]
     pub(super) fn mark(self, mark: ThreadMark) {
-        // SAFETY: a live frame of this layout, of the thread that Python runs in. Nobody else writes there, and Python takes
-        // both numbers alike: see `marker.rs`.
+        // SAFETY: a live frame of this layout, of the thread that Python runs in. Nobody else writes there, and Python
+        // takes both numbers alike: see `marker.rs`.
         unsafe {
             match self.layout().mark {
                 None => {}

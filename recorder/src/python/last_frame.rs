@@ -50,8 +50,8 @@ impl LastFrame {
         }
     }
 
-    /// The stack of this thread state, which is that of the last frame. If the thread is in that again, in the same call, its call path is
-    /// the last one, and only its position may be another.
+    /// The stack of this thread state, which is that of the last frame. If the thread is in that again, in the same
+    /// call, its call path is the last one, and only its position may be another.
     #[inline(always)]
     pub(super) fn stack<L: LayoutSource>(
         &self,
@@ -66,8 +66,8 @@ impl LastFrame {
         Some(StackId { path: self.path, instruction: innermost.index_behind(self.instructions) })
     }
 
-    /// Whether the innermost frame, which is at the last one's address, is a generator's that cannot be marked, but is resumed
-    /// by the same call at the same place as then.
+    /// Whether the innermost frame, which is at the last one's address, is a generator's that cannot be marked, but is
+    /// resumed by the same call at the same place as then.
     #[inline(always)]
     fn is_resumed<L: LayoutSource>(&self, innermost: Frame<L>, mark: ThreadMark) -> bool {
         innermost.is_unmarkable_generator()

@@ -86,11 +86,11 @@ pub(super) enum Position {
 pub(super) enum MarkPlace {
     /// 3.9: one byte, `f_executing`, 1 while the frame runs or waits for a function of C. Python asks whether it is 0.
     Executing(usize),
-    /// 3.10 to 3.13: 32 bits, `f_stackdepth`, from 3.11 on `stacktop`, -1 while the frame runs or waits for a function of C. Python
-    /// asks whether it is 0, and what lies below it.
+    /// 3.10 to 3.13: 32 bits, `f_stackdepth`, from 3.11 on `stacktop`, -1 while the frame runs or waits for a function
+    /// of C. Python asks whether it is 0, and what lies below it.
     StackTop(usize),
-    /// From 3.14 on: eight bytes that are aligned. Two, `return_offset`, are Python's own; then come `owner`; `visited`, which is 0 at
-    /// the beginning of every call; and four of padding.
+    /// From 3.14 on: eight bytes that are aligned. Two, `return_offset`, are Python's own; then come `owner`;
+    /// `visited`, which is 0 at the beginning of every call; and four of padding.
     Visited(usize),
 }
 

@@ -2,30 +2,31 @@
 //!
 //! There are three.
 //!
-//! **Until 3.13, a frame that runs, or waits for a function of C,** says so by a number that Python does not need: in 3.9
-//! `f_executing` is 1, in 3.10 `f_stackdepth` and from 3.11 on `stacktop` is -1. Python only asks whether the first is 0, and
-//! uses the others as the end of a loop from 0 on (and in 3.11 to 3.13 asks whether `stacktop` is 0). So fil puts another
-//! number there that is taken alike. When the frame is left, by return, exception or yield, or calls a Python function in
-//! the same loop of the interpreter, or a trace function, Python writes there, and again when it comes back. So as long as
-//! the number is there, it is the same call of the same function, and those behind it still wait for it: they are as they
-//! were. It may be at another instruction. Each thread has one number for that: when it puts it there, it keeps what is
-//! behind the frame until its next look. (In 3.9 all have the same: there, each thread has its own frames. A generator may
-//! become another thread's, but has been left before. From 3.12 on, what thread a frame runs in is C code's choice.)
+//! **Until 3.13, a frame that runs, or waits for a function of C,** says so by a number that Python does not need: in
+//! 3.9 `f_executing` is 1, in 3.10 `f_stackdepth` and from 3.11 on `stacktop` is -1. Python only asks whether the first
+//! is 0, and uses the others as the end of a loop from 0 on (and in 3.11 to 3.13 asks whether `stacktop` is 0). So fil
+//! puts another number there that is taken alike. When the frame is left, by return, exception or yield, or calls a
+//! Python function in the same loop of the interpreter, or a trace function, Python writes there, and again when it
+//! comes back. So as long as the number is there, it is the same call of the same function, and those behind it still
+//! wait for it: they are as they were. It may be at another instruction. Each thread has one number for that: when it
+//! puts it there, it keeps what is behind the frame until its next look. (In 3.9 all have the same: there, each thread
+//! has its own frames. A generator may become another thread's, but has been left before. From 3.12 on, what thread a
+//! frame runs in is C code's choice.)
 //!
-//! **From 3.14 on** every call of a function begins with 0 in one byte of its frame, `visited`. It is there for a garbage
-//! collector that works in increments, which wants to know what fil wants to know: whether it has seen this call. That of
-//! 3.14.0 to 3.14.4 did; since then only that of free-threaded Pythons reads the byte. So fil puts a number there, and the
-//! thread's into the four bytes of padding behind it. As long as they are there it is the same call, whether the frame
-//! runs or waits, and again those behind it are as they were. Not so frames of generators and coroutines, which another one
-//! waits for each time: they have no mark, and cost a look at each of them, out to the first function. (3.14.0 to 3.14.4 have no
-//! markers.)
+//! **From 3.14 on** every call of a function begins with 0 in one byte of its frame, `visited`. It is there for a
+//! garbage collector that works in increments, which wants to know what fil wants to know: whether it has seen this
+//! call. That of 3.14.0 to 3.14.4 did; since then only that of free-threaded Pythons reads the byte. So fil puts a
+//! number there, and the thread's into the four bytes of padding behind it. As long as they are there it is the same
+//! call, whether the frame runs or waits, and again those behind it are as they were. Not so frames of generators and
+//! coroutines, which another one waits for each time: they have no mark, and cost a look at each of them, out to the
+//! first function. (3.14.0 to 3.14.4 have no markers.)
 //!
-//! One thing changes a frame that waits: whoever debugs may set its `f_lineno`, from a trace function. Until that returns, what it
-//! allocates itself is told to the line before.
+//! One thing changes a frame that waits: whoever debugs may set its `f_lineno`, from a trace function. Until that
+//! returns, what it allocates itself is told to the line before.
 //!
-//! **In 3.11 to 3.13, a frame that waits for a Python function which the interpreter runs in the same loop** has taken the
-//! callable and its arguments from its value stack, and has put down where the top of that stack is now. What lies at the
-//! top then is dead: nobody reads it, and the function's result will be written there. A marker is a number that
+//! **In 3.11 to 3.13, a frame that waits for a Python function which the interpreter runs in the same loop** has taken
+//! the callable and its arguments from its value stack, and has put down where the top of that stack is now. What lies
+//! at the top then is dead: nobody reads it, and the function's result will be written there. A marker is a number that
 //! is put into that slot. As long as it is there, and the frame waits with the same top, the frame has not run. So the
 //! frames behind it have not, either, and are as they were; and the function that it waits for is the same call.
 //!
@@ -43,8 +44,9 @@
 //! innermost, and its marker and those of the frames further inwards are dropped.)
 //!
 //! The slot may hold any number: its frame owns only what lies below the top, and that is all that Python copies,
-//! traverses or clears. Markers are odd, and addresses of nothing, so that they are no object's. (From 3.14 on a frame puts
-//! down its top for calls of C functions as well, and what lies at that is not dead: it may be the next frame.)
+//! traverses or clears. Markers are odd, and addresses of nothing, so that they are no object's. (From 3.14 on a frame
+//! puts down its top for calls of C functions as well, and what lies at that is not dead: it may be the next frame.
+//! With greenlets, a marker was found in place of a frame's code object.)
 //!
 //! The idea of the last, and what it saves, are of fil's design; `FIL_STACK_MARKERS=0` in the environment does without
 //! all.

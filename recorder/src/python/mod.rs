@@ -1,11 +1,11 @@
 //! Python as the recorder sees it: which version runs, where its structures keep what is needed,
 //! and the call stack of the calling thread, read without any help of the interpreter's.
 //!
-//! `layout.rs` and `debug_offsets.rs` know the versions, `thread_states.rs`, `attached_place.rs`, `frames.rs` and `code_object.rs` read,
-//! `stack_cache.rs` turns frames into stack ids with the help of `last_frame.rs`, `marker.rs` and `path_memo.rs`, `interning.rs` gives
-//! these ids, `thread_name.rs` finds the name of a thread that is
-//! being started, and `self_check.rs` compares with what `public_api.rs` says and turns stacks off
-//! rather than record wrong ones.
+//! `layout.rs` and `debug_offsets.rs` know the versions, `thread_states.rs`, `attached_place.rs`, `frames.rs` and
+//! `code_object.rs` read, `stack_cache.rs` turns frames into stack ids with the help of `last_frame.rs`, `marker.rs`
+//! and `path_memo.rs`, `interning.rs` gives these ids, `thread_name.rs` finds the name of a thread that is being
+//! started, and `self_check.rs` compares with what `public_api.rs` says and turns stacks off rather than record wrong
+//! ones.
 
 mod attached_place;
 mod code_death;

@@ -238,7 +238,7 @@ impl StackCache {
                 StackId::EMPTY
             }
         };
-        self.last = LastFrame::of(&self.entries[..self.depth], thread_state, layout);
+        self.last = LastFrame::of(self.kept(), thread_state, layout);
         stack
     }
 

@@ -31,8 +31,8 @@ pub(super) struct Version {
 }
 
 impl Version {
-    /// Whether its garbage collector works in increments and leaves notes in frames: that of 3.14.0 was taken back in 3.14.5
-    /// ("What's New In Python 3.14").
+    /// Whether its garbage collector works in increments and leaves notes in frames: that of 3.14.0 was taken back in
+    /// 3.14.5 ("What's New In Python 3.14").
     pub(super) fn has_incremental_collector(self) -> bool {
         self.feature == (3, 14) && self.patch < 5
     }

@@ -1,8 +1,8 @@
 //! The walk of a stack cache where the short ways end: many frames have run since the last stack, or there are no markers.
 //!
-//! The walk goes from the innermost frame outwards until it meets a frame of the kept stack; from there on the
-//! chain is compared with what is kept, to the outermost frame or to one of which a marker tells that what is behind it is as it was. An
-//! entry in front of that is believed only if frame and position are the same in the chain of now.
+//! The walk goes from the innermost frame outwards until it meets a frame of the kept stack; from there on the chain is
+//! compared with what is kept, to the outermost frame or to one of which a marker tells that what is behind it is as it
+//! was. An entry in front of that is believed only if frame and position are the same in the chain of now.
 
 use format::StackId;
 
@@ -73,11 +73,13 @@ impl StackCache {
         Comparison { same, last_looked_at: 0 }
     }
 
-    fn kept(&self) -> &[Entry] {
+    /// The entries of the last stack.
+    pub(super) fn kept(&self) -> &[Entry] {
         &self.entries[..self.depth]
     }
 
-    /// Where the kept frame at this address is, if it is found in so many steps, of which those that it takes are taken away.
+    /// Where the kept frame at this address is, if it is found in so many steps, of which those that it takes are taken
+    /// away.
     #[inline]
     fn place_of(&self, frame: usize, steps: &mut usize) -> Option<usize> {
         let near = self.depth.saturating_sub(NEAR);
@@ -85,9 +87,9 @@ impl StackCache {
         if let Some(place) = self.kept()[near..].iter().rposition(is_it) {
             return Some(near + place);
         }
-        // Frames of functions lie one behind the other: after many returns it is further outwards, below those others. But deep
-        // recursion goes on in another piece of memory, which may lie below all of them. To look through them once per walk
-        // is enough.
+        // Frames of functions lie one behind the other: after many returns it is further outwards, below those others.
+        // But deep recursion goes on in another piece of memory, which may lie below all of them. To look through them
+        // once per walk is enough.
         let looked_at = self.entries[..near].iter().rev().take(*steps);
         let above = looked_at.take_while(|entry| entry.frame > frame).count();
         *steps -= above;
