@@ -170,7 +170,7 @@ impl StackCache {
         };
         self.thread_state = own.address() as usize;
         self.may_mark = own.is_attached();
-        if check == Check::Always && python.thread_states.learn_from(&own) {
+        if python.thread_states.learn_from(&own, check == Check::Always) {
             interning::next_epoch();
         }
         if self.paths.has_new {

@@ -87,13 +87,16 @@ impl ThreadStates {
         })
     }
 
-    /// To be called when the calling thread has this state. If Python runs with it, this finds out where it keeps that. True
-    /// if [`ThreadStates::quick_way`] knows more from now on.
+    /// To be called when the calling thread has this state. Finds out where Python keeps the one that it runs with, if this
+    /// tells. True if [`ThreadStates::quick_way`] knows more from now on.
     #[inline(always)]
-    pub(super) fn learn_from(&self, own: &OwnThreadState) -> bool {
-        self.attached_place.is_to_be_found()
-            && own.is_attached()
-            && self.attached_place.look_for(own.address, self.attached as *const c_void)
+    pub(super) fn learn_from(&self, own: &OwnThreadState, holds_gil: bool) -> bool {
+        self.attached_place.may_be_found()
+            && if !own.is_attached() {
+                self.attached_is_own && self.attached_place.choose()
+            } else {
+                holds_gil && self.attached_place.look_for(own.address, self.attached as *const c_void)
+            }
     }
 
     /// A quick way to it that may not find it, for the calling thread.
