@@ -4,8 +4,11 @@
 //! Looking up takes no lock. Inserting and removing is for one thread at a time (the holder of the
 //! definition log's lock). Nodes of 16 bytes stand in segments that are never moved; each is a link in the
 //! chain of its bucket. When there are more than two nodes a bucket, all are put into the chains of a new generation
-//! with eight times the buckets. No reader waits for that. One that is just following a chain of the old generation
+//! with four or eight times the buckets. No reader waits for that. One that is just following a chain of the old generation
 //! may be led into one of the new, which ends like any other; what it misses by that, it finds when it has the lock.
+//!
+//! Segments and buckets come from the kernel as zeros, which take no memory until they are used.
+#![allow(unsafe_code)]
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -14,8 +17,8 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 const FIRST_SEGMENT: u32 = 4096;
 /// Segments: ids end at about 2^31.
 const SEGMENTS: usize = 19;
-/// Buckets of each generation, as powers of two.
-const GENERATION_BITS: [u32; 4] = [12, 15, 18, 21];
+/// Buckets of each generation, as powers of two. All together are 5 MiB.
+const GENERATION_BITS: [u32; 4] = [12, 15, 18, 20];
 /// Nodes per bucket at which the next generation begins, if there is one.
 const NODES_PER_BUCKET: u32 = 2;
 /// End of a chain, and no id: ids begin at 1.
@@ -27,7 +30,6 @@ pub(crate) type Key = [u32; 3];
 /// What stands in a node whose key was removed.
 const FORGOTTEN: Key = [0; 3];
 
-#[derive(Default)]
 struct Node {
     key: [AtomicU32; 3],
     next: AtomicU32,
@@ -98,7 +100,10 @@ impl InternTable {
         let id = self.next_id();
         let (segment, place) = place_of(id);
         let Some(segment_cell) = self.segments.get(segment) else { return false };
-        let nodes = segment_cell.get_or_init(|| (0..FIRST_SEGMENT << segment).map(|_| Node::default()).collect());
+        let nodes = segment_cell.get_or_init(|| {
+            // SAFETY: a node is made of atomic numbers, which may be 0.
+            unsafe { Box::new_zeroed_slice((FIRST_SEGMENT << segment) as usize).assume_init() }
+        });
         let node = &nodes[place];
         for (stored, value) in node.key.iter().zip(key) {
             stored.store(value, Ordering::Relaxed);
@@ -116,7 +121,8 @@ impl InternTable {
     /// The buckets of a new generation, with all nodes that there are.
     #[cold]
     fn all_in_chains(&self, bits: u32) -> Box<[AtomicU32]> {
-        let buckets: Box<[AtomicU32]> = (0..1 << bits).map(|_| AtomicU32::new(NONE)).collect();
+        // SAFETY: an atomic number may be 0, which is NONE.
+        let buckets: Box<[AtomicU32]> = unsafe { Box::new_zeroed_slice(1 << bits).assume_init() };
         for id in 1..self.next_id() {
             if let Some(node) = self.node(id).filter(|node| node.key() != FORGOTTEN) {
                 link(&buckets, bits, id, node);

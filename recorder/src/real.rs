@@ -153,8 +153,8 @@ pub(crate) unsafe fn function<Function: Copy>(name: &CStr) -> Option<Function> {
 /// Rust's allocations inside the recorder: straight to the real allocator, never recorded.
 pub(crate) struct RealAllocator;
 
-// SAFETY: malloc and aligned_alloc return null or a block of at least the size and alignment asked
-// for, which stays valid until it is freed; realloc keeps the content and malloc's alignment.
+// SAFETY: malloc, calloc and posix_memalign return null or a block of at least the size and alignment asked
+// for, which stays valid until it is freed, calloc one of zeros; realloc keeps the content and malloc's alignment.
 unsafe impl std::alloc::GlobalAlloc for RealAllocator {
     unsafe fn alloc(&self, layout: std::alloc::Layout) -> *mut u8 {
         if layout.align() <= EARLY_ALIGNMENT {
@@ -166,6 +166,22 @@ unsafe impl std::alloc::GlobalAlloc for RealAllocator {
         let failed = posix_memalign()
             .is_none_or(|posix_memalign| unsafe { posix_memalign(&mut block, layout.align(), layout.size()) } != 0);
         if failed { null_mut() } else { block.cast() }
+    }
+
+    /// Large blocks are zeros of the kernel's, which take no memory until they are written to.
+    unsafe fn alloc_zeroed(&self, layout: std::alloc::Layout) -> *mut u8 {
+        if layout.align() <= EARLY_ALIGNMENT {
+            // SAFETY: calloc takes any size.
+            return calloc().map_or(null_mut(), |calloc| unsafe { calloc(1, layout.size()) }).cast();
+        }
+        // SAFETY: the caller owes a valid layout (GlobalAlloc's contract); the block is as long as that says.
+        unsafe {
+            let block = self.alloc(layout);
+            if !block.is_null() {
+                block.write_bytes(0, layout.size());
+            }
+            block
+        }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, _layout: std::alloc::Layout) {
