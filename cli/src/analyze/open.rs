@@ -39,5 +39,5 @@ fn complete(path: &Path, spools: &SpoolDirectory) -> Result<(), CliError> {
     }
     spools.remove();
     let trace = Trace::open(path)?;
-    SourceFiles::new(trace.header(), 0)?.append(&mut file, &trace)
+    SourceFiles::new(trace.header(), 0).append(&mut file, &trace)
 }

@@ -19,7 +19,7 @@ pub(crate) struct Finished {
     pub(crate) still_running: usize,
 }
 
-/// Appends everything that is still missing, of which `sources` are held already.
+/// Appends everything that is still missing. `sources` have followed the trace.
 pub(crate) fn finish(
     file: &mut TraceFile,
     spools: &SpoolDirectory,
@@ -44,7 +44,7 @@ fn append_sources(file: &mut TraceFile, mut sources: Option<SourceFiles>) -> Res
         return Ok(summary);
     }
     let trace = Trace::open(file.path())?;
-    let sources = sources.map_or_else(|| SourceFiles::new(trace.header(), 0), Ok)?;
+    let sources = sources.unwrap_or_else(|| SourceFiles::new(trace.header(), 0));
     sources.append(file, &trace)?;
     Ok(trace.summary())
 }

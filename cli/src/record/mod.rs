@@ -75,7 +75,7 @@ pub(crate) fn record_job(arguments: &RecordArguments) -> Result<Recording, CliEr
         spools.remove();
         place.undo();
     })?;
-    let follower = SourceFollower::start(place.trace.clone(), sources);
+    let follower = TraceFile::open(&place.trace).ok().and_then(|trace| SourceFollower::start(trace, sources));
 
     // A job may have thousands of processes, one after the other: what those that ended have left is
     // not kept until its end. When that fails, it is left to the end, which also tells why.
@@ -99,6 +99,6 @@ pub(crate) fn record_job(arguments: &RecordArguments) -> Result<Recording, CliEr
 
 fn begin(place: &OutputPlace, header: &TraceHeader) -> Result<(TraceFile, SourceFiles), CliError> {
     let trace = TraceFile::begin(place, header)?;
-    let sources = SourceFiles::new(header, header.encode()?.len() as u64)?;
+    let sources = SourceFiles::new(header, header.encode()?.len() as u64);
     Ok((trace, sources))
 }

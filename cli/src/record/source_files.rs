@@ -1,10 +1,9 @@
-//! The source files that appear in the job's stacks, read and compressed while the job runs: nobody waits for that at
-//! its end, and what is stored is the code that ran, should somebody edit it meanwhile.
+//! The source files that appear in the job's stacks, read and appended to the trace while the job runs: nobody waits for
+//! that at its end, and what is stored is the code that ran, should somebody edit it meanwhile.
 //!
 //! `source_follower.rs` is the thread that does it. Processes append their code objects to the trace as they go. Here
 //! the trace is read behind them, as an outline, for the names of files. Whatever goes wrong meanwhile is left to the
-//! end, where the trace tells which files are missing. The chunks are appended then, so that a trace that is not
-//! finished has none, and whoever finishes it adds them.
+//! end, where the trace tells which files are missing.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -16,15 +15,12 @@ use std::path::{Path, PathBuf};
 
 use analyzer::{Outline, Summary, Trace};
 use format::constants::MAX_SOURCE_BYTES;
-use format::{ChunkKind, ChunkWriter, SourceFile, TraceHeader, encode_source_file};
+use format::{ChunkKind, SourceFile, TraceHeader, encode_source_file};
 use rustix::fs::OFlags;
 
 use crate::error::CliError;
 use crate::record::finish::whole_recording;
-use crate::record::trace_file::{COMPRESSION_LEVEL, TraceFile};
-
-/// Compressed sources that are held until the job ends, at most. The rest is read then.
-const MAX_HELD_BYTES: usize = 64 << 20;
+use crate::record::trace_file::TraceFile;
 
 /// See the module.
 pub(crate) struct SourceFiles {
@@ -32,95 +28,74 @@ pub(crate) struct SourceFiles {
     outline: Outline,
     /// How many of the outline's files were looked for.
     looked_for: usize,
-    /// Names of files that are held, or in the trace.
+    /// Names of files that are in the trace.
     stored: BTreeSet<String>,
     /// Number of the next chunk.
     chunk_number: u64,
-    /// Whole chunks, one behind the other, to be appended.
-    held: Vec<u8>,
-    writer: ChunkWriter,
 }
 
 impl SourceFiles {
     /// For a trace with this header, behind which its chunks begin at `first_chunk`.
-    pub(crate) fn new(header: &TraceHeader, first_chunk: u64) -> Result<SourceFiles, CliError> {
-        Ok(SourceFiles {
+    pub(crate) fn new(header: &TraceHeader, first_chunk: u64) -> SourceFiles {
+        SourceFiles {
             working_directory: Path::new(OsStr::from_bytes(&header.working_directory)).to_owned(),
             outline: Outline::new(first_chunk),
             looked_for: 0,
             stored: BTreeSet::new(),
             chunk_number: 0,
-            held: Vec::new(),
-            writer: ChunkWriter::new(COMPRESSION_LEVEL)?,
-        })
+        }
     }
 
-    /// Looks at what has been appended to the trace at this path since the last time. Between two files it asks whether
-    /// it is to stop.
-    pub(crate) fn follow(&mut self, trace: &Path, mut stop: impl FnMut() -> bool) {
+    /// Looks at what has been appended to the trace since the last time, and appends the sources. Between two files it asks
+    /// whether it is to stop. After an error nothing more is to be appended while the job runs.
+    pub(crate) fn follow(&mut self, file: &mut TraceFile, mut stop: impl FnMut() -> bool) -> Result<(), CliError> {
         // The end looks at everything again.
-        let _ = File::open(trace).and_then(|file| self.outline.read_on(&file));
+        let _ = File::open(file.path()).and_then(|trace| self.outline.read_on(&trace));
         while let Some(name) = self.outline.code_files().get(self.looked_for)
-            && self.held.len() < MAX_HELD_BYTES
             && !stop()
         {
             let name = name.clone();
             self.looked_for += 1;
-            if let Ok(Some(chunk)) = self.chunk_of(&name) {
-                self.held.extend_from_slice(&chunk);
-            }
+            self.append_source(file, &name)?;
         }
+        Ok(())
     }
 
-    /// Appends the sources of the trace that was followed, to which nobody else appends any more, and sums it up.
-    /// `None`, and nothing is appended, if that takes a look at all of it.
+    /// Appends what is missing of the sources of the trace that was followed, to which nobody else appends any more, and
+    /// sums it up. `None`, and nothing is appended, if that takes a look at all of it.
     pub(crate) fn append_followed(&mut self, file: &mut TraceFile) -> Result<Option<Summary>, CliError> {
         let is_whole = File::open(file.path()).and_then(|trace| self.outline.read_on(&trace));
         if !is_whole.is_ok_and(|is_whole| is_whole) {
             return Ok(None);
         }
         // Those that were not there before may be now.
-        let names = self.outline.code_files().to_vec();
-        self.append_all(file, &names)?;
+        for name in self.outline.code_files().to_vec() {
+            self.append_source(file, &name)?;
+        }
         Ok(Some(self.outline.summary()))
     }
 
-    /// Appends the sources of this trace. One that was followed has none yet.
+    /// Appends what is missing of the sources of this trace, whoever has appended others.
     pub(crate) fn append(mut self, file: &mut TraceFile, trace: &Trace) -> Result<(), CliError> {
-        let stored = trace.source_files();
-        self.chunk_number += stored.len() as u64;
-        self.stored.extend(stored);
-        let names: Vec<String> = trace.code_files().into_iter().collect();
-        self.append_all(file, &names)
-    }
-
-    /// Appends what is held, and of these files those that are not.
-    fn append_all(&mut self, file: &mut TraceFile, names: &[String]) -> Result<(), CliError> {
-        for name in names {
-            if self.held.len() >= MAX_HELD_BYTES {
-                file.append_whole(&self.held)?;
-                self.held.clear();
-            }
-            if let Some(chunk) = self.chunk_of(name)? {
-                self.held.extend_from_slice(&chunk);
-            }
+        self.stored = trace.source_files();
+        self.chunk_number = self.chunk_number.max(self.stored.len() as u64);
+        for name in trace.code_files() {
+            self.append_source(file, &name)?;
         }
-        file.append_whole(&self.held)
+        Ok(())
     }
 
-    /// Makes a chunk of a file that is not stored. Code need not come from one: `<string>`,
-    /// `<frozen importlib._bootstrap>`.
-    fn chunk_of(&mut self, name: &str) -> Result<Option<Vec<u8>>, CliError> {
+    /// Appends a file that is not stored. Code need not come from one: `<string>`, `<frozen importlib._bootstrap>`.
+    fn append_source(&mut self, file: &mut TraceFile, name: &str) -> Result<(), CliError> {
         if self.stored.contains(name) {
-            return Ok(None);
+            return Ok(());
         }
-        let Ok(text) = read_source(&self.working_directory.join(name)) else { return Ok(None) };
+        let Ok(text) = read_source(&self.working_directory.join(name)) else { return Ok(()) };
         let source = encode_source_file(&SourceFile { file: name, text: &text })?;
-        let header = whole_recording(ChunkKind::Source, self.chunk_number);
-        let chunk = self.writer.chunk(header, &source)?.to_vec();
-        self.stored.insert(name.to_owned());
         self.chunk_number += 1;
-        Ok(Some(chunk))
+        file.append(whole_recording(ChunkKind::Source, self.chunk_number - 1), &source)?;
+        self.stored.insert(name.to_owned());
+        Ok(())
     }
 }
 
@@ -141,11 +116,15 @@ fn read_source(path: &Path) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 #[allow(clippy::expect_used, reason = "a test may stop at what cannot happen")]
 mod tests {
-    use super::*;
-    use format::{ChunkHeader, CodeId, Definition, LineTableFormat, ProcessKey, ThreadNumber, encode_definition};
+    use std::io::Write;
 
-    /// A trace with one chunk of definitions, cut short by so many bytes.
-    fn trace_naming(file: &Path, folder: &Path, cut_short: usize) -> (TraceHeader, PathBuf) {
+    use super::*;
+    use format::{
+        ChunkHeader, ChunkWriter, CodeId, Definition, LineTableFormat, ProcessKey, ThreadNumber, encode_definition,
+    };
+
+    /// A trace with one chunk of definitions, of which so many bytes at the end are still missing, and these.
+    fn trace_naming(file: &Path, folder: &Path, missing: usize) -> (TraceHeader, PathBuf, Vec<u8>) {
         let header = TraceHeader {
             fil_version: "0".to_owned(),
             command: Vec::new(),
@@ -170,27 +149,27 @@ mod tests {
         let chunk_header = ChunkHeader::new(ChunkKind::Definitions, process, ThreadNumber(0), 0);
         let mut bytes = header.encode().expect("encodes");
         bytes.extend_from_slice(ChunkWriter::new(1).expect("level 1").chunk(chunk_header, &raw).expect("encodes"));
-        bytes.truncate(bytes.len() - cut_short);
+        let rest = bytes.split_off(bytes.len() - missing);
         let path = folder.join("trace.fil");
         std::fs::write(&path, bytes).expect("written");
-        (header, path)
+        (header, path, rest)
     }
 
     /// The first line of the file that the trace has when it is finished, which was rewritten before that.
-    fn stored_line(cut_short: usize, before_it_is_looked_at: impl Fn(&Path)) -> String {
+    fn stored_line(missing: usize, before_it_is_looked_at: impl Fn(&Path)) -> String {
         let folder = tempfile::tempdir().expect("folder");
         let program = folder.path().join("job.py");
         std::fs::write(&program, "as it ran\n").expect("written");
-        let (header, path) = trace_naming(&program, folder.path(), cut_short);
+        let (header, path, rest) = trace_naming(&program, folder.path(), missing);
         let mut file = TraceFile::open(&path).expect("opens");
         let first_chunk = header.encode().expect("encodes").len() as u64;
-        let mut sources = SourceFiles::new(&header, first_chunk).expect("made");
+        let mut sources = SourceFiles::new(&header, first_chunk);
         before_it_is_looked_at(&program);
-        sources.follow(&path, || false);
-        let _ = trace_naming(&program, folder.path(), 0);
+        sources.follow(&mut file, || false).expect("appended");
+        OpenOptions::new().append(true).open(&path).and_then(|mut trace| trace.write_all(&rest)).expect("written");
         std::fs::write(&program, "as it is now\n").expect("written");
         // Looked at again, it is still the same.
-        sources.follow(&path, || false);
+        sources.follow(&mut file, || false).expect("appended");
         sources.append(&mut file, &Trace::open(&path).expect("opens")).expect("appended");
         let trace = Trace::open(&path).expect("opens");
         assert_eq!(trace.source_files().len(), 1);
@@ -213,12 +192,13 @@ mod tests {
         let folder = tempfile::tempdir().expect("folder");
         let program = folder.path().join("job.py");
         std::fs::write(&program, "text").expect("written");
-        let (header, path) = trace_naming(&program, folder.path(), 0);
-        let mut sources = SourceFiles::new(&header, header.encode().expect("encodes").len() as u64).expect("made");
-        sources.follow(&path, || true);
-        assert!(sources.held.is_empty());
-        sources.follow(&path, || false);
-        assert!(!sources.held.is_empty());
+        let (header, path, _) = trace_naming(&program, folder.path(), 0);
+        let mut file = TraceFile::open(&path).expect("opens");
+        let mut sources = SourceFiles::new(&header, header.encode().expect("encodes").len() as u64);
+        for stops in [true, false] {
+            sources.follow(&mut file, || stops).expect("appended");
+            assert_eq!(sources.stored.is_empty(), stops);
+        }
     }
 
     /// A process may just be writing it.

@@ -1,12 +1,12 @@
 //! The thread that looks after source files while the job runs. A file system may take its time: neither the job's end nor
 //! the signals that are passed on wait for it.
 
-use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender, TryRecvError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::record::source_files::SourceFiles;
+use crate::record::trace_file::TraceFile;
 
 /// Time between two looks at the trace.
 const INTERVAL: Duration = Duration::from_millis(25);
@@ -19,12 +19,15 @@ pub(crate) struct SourceFollower {
 }
 
 impl SourceFollower {
-    /// Follows the trace at this path. Where fil may have no more threads, nobody does: `None`.
-    pub(crate) fn start(trace: PathBuf, mut sources: SourceFiles) -> Option<SourceFollower> {
+    /// Follows this trace. Where fil may have no more threads, nobody does: `None`.
+    pub(crate) fn start(mut trace: TraceFile, mut sources: SourceFiles) -> Option<SourceFollower> {
         let (keep_on, kept_on) = mpsc::channel();
         let thread = thread::Builder::new().spawn(move || {
             while kept_on.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
-                sources.follow(&trace, || kept_on.try_recv() == Err(TryRecvError::Disconnected));
+                let followed = sources.follow(&mut trace, || kept_on.try_recv() == Err(TryRecvError::Disconnected));
+                if followed.is_err() {
+                    break;
+                }
             }
             sources
         });

@@ -1,9 +1,9 @@
 //! The trace file as fil writes it: the header at first, chunks in the end.
 //!
-//! Every write is of whole chunks on an O_APPEND descriptor, as the job's processes do it too.
+//! Every chunk is one write to an O_APPEND descriptor, as the job's processes do it too, at the same time.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use format::{ChunkHeader, ChunkWriter, FormatError, TraceHeader};
@@ -56,12 +56,20 @@ impl TraceFile {
     /// Appends one chunk.
     pub(crate) fn append(&mut self, header: ChunkHeader, raw: &[u8]) -> Result<(), CliError> {
         let chunk = self.chunk_writer.chunk(header, raw)?;
-        self.file.write_all(chunk).map_err(|error| CliError::output(&self.path, &error))
+        write_at_once(&mut self.file, chunk).map_err(|error| CliError::output(&self.path, &error))
     }
+}
 
-    /// Appends chunks that are encoded already.
-    pub(crate) fn append_whole(&mut self, chunks: &[u8]) -> Result<(), CliError> {
-        self.file.write_all(chunks).map_err(|error| CliError::output(&self.path, &error))
+/// A write that is cut short (the disk is full) is an error: what follows would be somewhere else. Readers find the next
+/// chunk behind the torn one.
+fn write_at_once(file: &mut File, chunk: &[u8]) -> io::Result<()> {
+    loop {
+        match file.write(chunk) {
+            Ok(written) if written == chunk.len() => return Ok(()),
+            Ok(_) => return Err(io::ErrorKind::StorageFull.into()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 
