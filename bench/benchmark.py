@@ -1,26 +1,34 @@
 """Measures what fil and its peers cost: `scripts/bench` sets up what it needs and calls it.
 
 Each program is run by each profiler in turn, round after round, so that what disturbs the machine disturbs all of
-them. The first round warms up and is not counted. All runs of a program must print the same. Results are written as
-JSON after each program; tables are made of that by report.py.
+them; each round begins with another profiler. The first round warms up and is not counted. All runs of a program must
+print the same. Results are written as JSON after each program; tables are made of that by report.py.
 """
 
 import argparse
+import itertools
 import json
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 
+from events import event_count
+from inside import look_inside
 from machine import machine
-from measurement import background_share, run
+from measurement import run
 from profilers import profilers
 from programs import programs
 from report import markdown
 
-BACKGROUND_THREAD = "fil-recorder"
 PACKAGES = ("memray", "filprofiler", "numpy", "pandas", "scikit-learn", "polars", "pyarrow")
+# Runs in which fil is looked into.
+LOOKS = 3
+# An answer is asked for so often, or as often as fits into this time.
+ANSWERS = 3
+ANSWERS_S = 10
 
 
 def parse_arguments():
@@ -39,56 +47,73 @@ def main():
     options = parse_arguments()
     with tempfile.TemporaryDirectory(prefix="fil-bench-") as folder:
         results = benchmark(options, Path(folder))
-    print(markdown(results))
+    tables = markdown(results)
+    options.output.with_suffix(".md").write_text(tables + "\n")
+    print(tables)
 
 
 def benchmark(options, folder):
     native_library = folder / "native_threads.so"
     source = Path(__file__).parent / "programs" / "native_threads.c"
     subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-pthread", "-o", native_library, source], check=True)
-    words, names = options.programs.split(), [name for name in options.profilers.split(",") if name]
-    described = machine(options.fil, options.environment, PACKAGES)
-    results = {"schema": "fil.benchmark/1", "machine": described, "rounds": options.rounds, "programs": []}
-    chosen = [one for one in profilers(options.fil, options.environment) if not names or one.name in ("python", *names)]
-    for program in programs(native_library):
-        if words and not any(word in program.name for word in words):
-            continue
-        results["programs"].append(measure(program, chosen, options, folder))
-        options.output.write_text(json.dumps(results, indent=1) + "\n")
-    if not results["programs"]:
+    words = options.programs.split()
+    chosen = [one for one in programs(native_library) if not words or any(word in one.name for word in words)]
+    if not chosen:
         raise SystemExit(f"bench: no program has a name like {options.programs}")
+    described = machine(options.fil, options.environment, PACKAGES)
+    results = {"schema": "fil.benchmark/2", "machine": described, "rounds": options.rounds, "programs": []}
+    # Programs of one kind are compared with each other, so these take turns as well.
+    for _, kind in itertools.groupby(chosen, key=lambda program: program.name.split()[0]):
+        with tempfile.TemporaryDirectory(dir=folder) as traces:
+            results["programs"] += measure(list(kind), chosen_profilers(options), options, Path(traces))
+        options.output.write_text(json.dumps(results, indent=1) + "\n")
     return results
 
 
-def measure(program, chosen, options, folder):
-    """All that is known of one program, as JSON."""
-    runs = {profiler.name: [] for profiler in chosen}
-    rounds = options.rounds * program.rounds
+def chosen_profilers(options):
+    """Python itself, and those that are wanted."""
+    known = profilers(options.fil, options.environment)
+    names = [name for name in options.profilers.split(",") if name] or [one.name for one in known]
+    unknown = set(names) - {one.name for one in known}
+    if unknown:
+        raise SystemExit(f"bench: there is no profiler {', '.join(sorted(unknown))}")
+    return [one for one in known if one.name in ("python", *names)]
+
+
+def measure(kind, chosen, options, folder):
+    """All that is known of these programs, as JSON."""
+    rounds = options.rounds * kind[0].rounds
+    runs = {program.name: {profiler.name: [] for profiler in chosen} for program in kind}
     for number in range(rounds + 1):
-        for profiler in chosen:
+        first = number % len(chosen)
+        for program, profiler in itertools.product(kind, chosen[first:] + chosen[:first]):
             say(f"{program.name}: {profiler.name}, round {number} of {rounds}")
-            measured = run((*profiler.prefix, *program.arguments), folder / profiler.name, profiler.trace)
-            if number > 0:
-                runs[profiler.name].append(measured)
-    result = {
+            command = (*profiler.prefix, *program.arguments)
+            runs[program.name][profiler.name].append(run(command, folder / program.name / profiler.name, profiler.trace))
+    return [result(program, runs[program.name], chosen, options, folder / program.name) for program in kind]
+
+
+def result(program, runs, chosen, options, folder):
+    """All that is known of a program that was run. The first round does not count."""
+    check_outputs(program, runs)
+    measured = {
         "name": program.name,
         "what": program.what,
         "target": program.target,
         "pure_python": program.pure_python,
-        "runs": {name: [one.to_json() for one in measured] for name, measured in runs.items()},
+        "runs": {name: [one.to_json() for one in of_profiler[1:]] for name, of_profiler in runs.items()},
         "analyses": {},
     }
-    check_outputs(program, runs)
     for profiler in chosen:
+        for name, command in () if options.no_analysis else profiler.analyses:
+            say(f"{program.name}: {profiler.name} {name}")
+            measured["analyses"][f"{profiler.name} {name}"] = answer_s(command, folder / profiler.name)
         if profiler.name == "fil":
-            result["event_count"] = event_count(options.fil, folder / profiler.name)
+            measured["event_count"] = event_count(options.fil, folder / profiler.name / profiler.trace)
             command = (*profiler.prefix, *program.arguments)
-            result["background_share"] = background_share(command, folder / "background", BACKGROUND_THREAD)
-        if not options.no_analysis:
-            for name, command in profiler.analyses:
-                say(f"{program.name}: {profiler.name} {name}")
-                result["analyses"][f"{profiler.name} {name}"] = analysis_s(command, folder / profiler.name)
-    return result
+            looks = [look_inside(command, folder / "inside") for _ in range(LOOKS)]
+            measured["inside"] = [look.to_json() for look in looks]
+    return measured
 
 
 def check_outputs(program, runs):
@@ -96,26 +121,20 @@ def check_outputs(program, runs):
     expected = runs["python"][0].output
     for name, measured in runs.items():
         for one in measured:
-            if not one.output.startswith(expected):
+            if not (one.output.startswith(expected) if name == "Fil" else one.output == expected):
                 raise SystemExit(f"{program.name} printed {one.output!r} under {name}, and {expected!r} without")
 
 
-def event_count(fil, folder):
-    command = [fil, "analyze", "trace.fil", "--peak", "--json"]
-    answer = subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    return json.loads(answer.stdout)["event_count"]
-
-
-def analysis_s(command, folder):
-    """The faster of two runs: what a user waits for the second question."""
+def answer_s(command, folder):
+    """The median of what a user waits for an answer."""
     times = []
-    for _ in range(2):
+    while not times or len(times) < ANSWERS and sum(times) + max(times) < ANSWERS_S:
         started = time.perf_counter()
         ended = subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         if ended.returncode != 0:
             raise SystemExit(f"{command} ended with {ended.returncode}:\n{ended.stderr}")
         times.append(time.perf_counter() - started)
-    return min(times)
+    return median(times)
 
 
 def say(text):

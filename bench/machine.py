@@ -5,6 +5,7 @@ import os
 import platform
 import subprocess
 import time
+from pathlib import Path
 
 
 def machine(fil, environment, packages):
@@ -19,7 +20,19 @@ def machine(fil, environment, packages):
         "kernel": platform.release(),
         "python": platform.python_version(),
         "fil": subprocess.check_output([fil, "--version"], text=True).strip(),
+        "commit": commit(),
         "packages": {name: listed[name] for name in packages if name in listed},
         "load_average": os.getloadavg()[0],
         "day": time.strftime("%Y-%m-%d"),
     }
+
+
+def commit():
+    """What is checked out here, and whether anything was changed since."""
+    git = ["git", "-C", Path(__file__).parent]
+    try:
+        name = subprocess.check_output([*git, "rev-parse", "--short", "HEAD"], text=True, stderr=subprocess.DEVNULL).strip()
+        changed = subprocess.check_output([*git, "status", "--porcelain", "--untracked-files=no"], text=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "no commit known"
+    return f"commit {name}, with changes" if changed else f"commit {name}"

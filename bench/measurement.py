@@ -3,9 +3,13 @@
 import os
 import shutil
 import subprocess
-import time
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+LAUNCHER = Path(__file__).parent / "launch.py"
+# Strings hash the same in all runs, so that all do the same work.
+ENVIRONMENT = {**os.environ, "PYTHONHASHSEED": "0"}
 
 
 @dataclass(frozen=True)
@@ -27,49 +31,20 @@ class Measurement:
 
 def run(command, folder, trace=None):
     """Runs a command in a new folder of this path. A failure of the command ends the benchmark."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    with open(folder / "stdout", "w+") as stdout, open(folder / "stderr", "w+") as stderr:
-        started = time.perf_counter()
-        process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
-        _, status, usage = os.wait4(process.pid, 0)
-        wall_s = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-        for stream in (stdout, stderr):
-            stream.seek(0)
-        if process.returncode != 0:
-            raise SystemExit(f"{command} ended with {process.returncode}:\n{stderr.read()}")
-        output = stdout.read()
+    make_new(folder)
+    launched = (sys.executable, "-I", "-S", LAUNCHER, folder / "usage", *command)
+    with open(folder / "stdout", "w") as stdout, open(folder / "stderr", "w") as stderr:
+        streams = {"stdin": subprocess.DEVNULL, "stdout": stdout, "stderr": stderr}
+        code = subprocess.run(launched, cwd=folder, env=ENVIRONMENT, **streams).returncode
+    if code != 0:
+        raise SystemExit(f"{command} ended with {code}:\n{(folder / 'stderr').read_text()}")
+    wall_s, user_s, system_s, resident_kib = (folder / "usage").read_text().split()
     trace_bytes = (folder / trace).stat().st_size if trace else 0
-    # Linux gives KiB.
-    return Measurement(wall_s, usage.ru_utime, usage.ru_stime, usage.ru_maxrss * 1024, trace_bytes, output)
+    output = (folder / "stdout").read_text()
+    return Measurement(float(wall_s), float(user_s), float(system_s), int(resident_kib) * 1024, trace_bytes, output)
 
 
-def background_share(command, folder, thread_name):
-    """How much of a job's processor time its thread of this name took, 0 to 1.
-
-    The kernel tells a thread's time as long as it lives, so it is asked again and again, in a run of its own.
-    """
+def make_new(folder):
+    """An empty folder at this path."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    times = {}
-    with open(os.devnull, "w") as nowhere:
-        process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=nowhere, stderr=nowhere)
-        while process.poll() is None:
-            for task in Path("/proc").glob(f"{process.pid}/task/*/children"):
-                for child in _text(task).split():
-                    for thread in Path(f"/proc/{child}/task").glob("*"):
-                        on_processor = _text(thread / "schedstat").split()
-                        if on_processor:
-                            times[thread.name] = (_text(thread / "comm").strip(), int(on_processor[0]))
-            time.sleep(0.02)
-    everything = sum(spent for _, spent in times.values())
-    background = sum(spent for name, spent in times.values() if name == thread_name)
-    return background / everything if everything else 0.0
-
-
-def _text(path):
-    try:
-        return path.read_text()
-    except OSError:
-        return ""

@@ -3,7 +3,8 @@
 Each benchmark is run by pyperf, the runner that it comes with, which is told to start its workers with fil or memray:
 an interpreter like any other. So the times are pyperf's own: those of the work, without start and end. How often the
 work is repeated is found out once, without a profiler, and is then the same for all. The profilers take turns, round
-after round; each run is one worker, which warms up once and gives the mean of three values.
+after round, each round beginning with another one; each run is one worker, which warms up once and gives the mean of
+three values. What fil has recorded is looked at: a run of which nothing was recorded has failed.
 """
 
 import argparse
@@ -12,11 +13,11 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from math import exp, log
 from pathlib import Path
-from statistics import mean, median
+from statistics import geometric_mean, mean, median
 
 import pyperf
+from events import event_count
 from machine import machine
 from pyperformance_benchmarks import benchmarks
 from report import header, machine_lines, row, spread
@@ -53,32 +54,41 @@ def main():
     options = parse_arguments()
     with tempfile.TemporaryDirectory(prefix="fil-bench-") as folder:
         results = run_all(options, Path(folder))
-    print(markdown(results))
+    tables = markdown(results)
+    options.output.with_suffix(".md").write_text(tables + "\n")
+    print(tables)
 
 
 def run_all(options, folder):
     python = options.environment / "bin" / "python"
     interpreters = {"python": python, **profilers(options.fil, python, folder)}
-    names = options.profilers.split(",") if options.profilers else list(interpreters)
-    interpreters = {name: path for name, path in interpreters.items() if name in ("python", *names)}
+    wanted = options.profilers.split(",") if options.profilers else list(interpreters)
+    if unknown := set(wanted) - set(interpreters):
+        raise SystemExit(f"bench: there is no profiler {', '.join(sorted(unknown))}")
+    interpreters = {name: path for name, path in interpreters.items() if name in ("python", *wanted)}
+    names = list(interpreters)
     results = {
-        "schema": "fil.pyperformance/1",
+        "schema": "fil.pyperformance/2",
         "machine": machine(options.fil, options.environment, PACKAGES),
         "rounds": options.rounds,
         "benchmarks": [],
     }
     for benchmark in benchmarks(options.programs.split()):
-        try:
-            loops = calibrated_loops(benchmark, python, folder)
-        except Failed as failure:
-            raise SystemExit(f"bench: {failure}") from failure
-        values = {name: [] for name in interpreters}
-        for number in range(1, options.rounds + 1):
-            for name, interpreter in interpreters.items():
-                print(f"bench: {benchmark.name}: {name}, round {number} of {options.rounds}", file=sys.stderr, flush=True)
+        loops = calibrated_loops(benchmark, python, folder)
+        if loops is None:
+            continue
+        values, events = {name: [] for name in interpreters}, []
+        for number in range(options.rounds):
+            first = number % len(interpreters)
+            for name in names[first:] + names[:first]:
+                say(f"{benchmark.name}: {name}, round {number + 1} of {options.rounds}")
+                (folder / "trace").unlink(missing_ok=True)
                 fixed = ("--processes", "1", "--loops", str(loops), "--warmups", "1", "--values", "3")
-                values[name].append(measured(benchmark, interpreter, folder, fixed))
-        results["benchmarks"].append({"name": benchmark.name, "loops": loops, "seconds": values})
+                values[name].append(measured(benchmark, interpreters[name], folder, fixed))
+                if name == "fil":
+                    events.append(event_count(options.fil, folder / "trace"))
+                    values[name][-1] = values[name][-1] if events[-1] else None
+        results["benchmarks"].append({"name": benchmark.name, "loops": loops, "seconds": values, "event_counts": events})
         options.output.write_text(json.dumps(results, indent=1) + "\n")
     if not results["benchmarks"]:
         raise SystemExit(f"bench: no benchmark has a name like {options.programs}")
@@ -102,8 +112,12 @@ def profilers(fil, python, folder):
 
 
 def calibrated_loops(benchmark, python, folder):
-    """How often pyperf repeats the work for one value, by its own measure."""
-    return run(benchmark, python, folder, ("--processes", "1", "--values", "1", "--min-time", "0.2")).get_loops()
+    """How often pyperf repeats the work for one value, by its own measure. None if it cannot be run."""
+    try:
+        return run(benchmark, python, folder, ("--processes", "1", "--values", "1", "--min-time", "0.2")).get_loops()
+    except Failed as failure:
+        say(str(failure))
+        return None
 
 
 def measured(benchmark, interpreter, folder, options):
@@ -111,7 +125,7 @@ def measured(benchmark, interpreter, folder, options):
     try:
         return mean(run(benchmark, interpreter, folder, options).get_values())
     except Failed as failure:
-        print(f"bench: {failure}", file=sys.stderr, flush=True)
+        say(str(failure))
         return None
 
 
@@ -131,37 +145,56 @@ def run(benchmark, interpreter, folder, options):
 
 
 def markdown(results):
-    return "\n\n".join("\n".join(part(results)) for part in (machine_lines, table))
+    return "\n\n".join("\n".join(part(results)) for part in (machine_lines, table, summary))
 
 
 def table(results):
-    """Time for the work as a multiple of Python's own in the same round: the median, and the least and the greatest.
-
-    The means are of those benchmarks that ran to their end with all profilers in all rounds.
-    """
+    """Time for the work as a multiple of Python's own in the same round: the median, and the least and the greatest."""
     names = [name for name in results["benchmarks"][0]["seconds"] if name != "python"]
-    yield from header("benchmark", "without, ms", *names)
-    medians = {name: [] for name in names}
+    yield from header("benchmark", "without, ms", *names, "events of fil's")
     for benchmark in results["benchmarks"]:
-        seconds = benchmark["seconds"]
-        ended = {name for name in seconds if None not in seconds[name]}
-        if "python" not in ended:
-            yield row(benchmark["name"], "failed", *("" for _ in names))
+        found = slowdowns(benchmark)
+        cells = (spread(found[name]) if name in found else "failed" for name in names)
+        events = f"{median(benchmark['event_counts']):,.0f}" if benchmark["event_counts"] else ""
+        plain = f"{median(benchmark['seconds']['python']) * 1e3:.3g}" if found else "failed"
+        yield row(benchmark["name"], plain, *cells, events)
+
+
+def summary(results):
+    """Geometric mean and worst of the medians, of all benchmarks that a profiler could run in all rounds, and of those that all
+    could. What fil cannot run is a failure of fil's."""
+    found = {benchmark["name"]: slowdowns(benchmark) for benchmark in results["benchmarks"]}
+    names = [name for name in results["benchmarks"][0]["seconds"] if name != "python"]
+    by_all = [name for name, of_benchmark in found.items() if len(of_benchmark) == len(names)]
+    yield from header("pyperformance", "benchmarks", "geometric mean", "of the same benchmarks", "worst")
+    for name in names:
+        medians = {one: median(of_benchmark[name]) for one, of_benchmark in found.items() if name in of_benchmark}
+        if not medians:
             continue
-        slowdowns = {name: [one / plain for one, plain in zip(seconds[name], seconds["python"])] for name in ended}
-        if len(ended) == len(seconds):
-            for name in names:
-                medians[name].append(median(slowdowns[name]))
-        yield row(
-            benchmark["name"],
-            f"{median(seconds['python']) * 1e3:.3g}",
-            *(spread(slowdowns[name]) if name in ended else "failed" for name in names),
-        )
-    if not any(medians.values()):
-        return
-    yield row("**geometric mean**", "", *(f"**{exp(mean(map(log, medians[name]))):.3f}**" for name in names))
-    yield row("**worst**", "", *(f"**{max(medians[name]):.2f}**" for name in names))
-    yield row(f"target for fil: {TARGET_MEAN:.2f}, worst {TARGET_WORST}", "", *("" for _ in names))
+        worst = max(medians, key=medians.get)
+        common = f"{geometric_mean([medians[one] for one in by_all]):.3f} of {len(by_all)}" if by_all else ""
+        mean_of_all = f"{geometric_mean(medians.values()):.3f}"
+        yield row(name, len(medians), mean_of_all, common, f"{medians[worst]:.2f} ({worst})")
+        if name == "fil":
+            ran_all = all("fil" in of_benchmark for of_benchmark in found.values() if of_benchmark)
+            is_met = ran_all and geometric_mean(medians.values()) <= TARGET_MEAN and medians[worst] <= TARGET_WORST
+            verdict = "met" if is_met else "**missed**"
+            yield row("target for fil", "", f"{TARGET_MEAN:.2f}", "", f"{TARGET_WORST}: {verdict}")
+
+
+def slowdowns(benchmark):
+    """Of each round, by profiler, of those that ran to their end in all rounds. None if Python itself did not."""
+    seconds = benchmark["seconds"]
+    ended = [name for name in seconds if None not in seconds[name]]
+    if "python" not in ended:
+        return {}
+    return {
+        name: [one / plain for one, plain in zip(seconds[name], seconds["python"])] for name in ended if name != "python"
+    }
+
+
+def say(text):
+    print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,12 @@ import json
 import sys
 from statistics import median
 
+from figures import added, median_of, profiler_names, slowdowns, trace_bytes, user_share_of_background
+from targets import targets
+
 
 def markdown(results):
-    tables = (machine_lines, slowdown_table, cost_table, totals, analysis_table)
+    tables = (machine_lines, targets_table, slowdown_table, cost_table, trace_table, analysis_table)
     texts = ("\n".join(table(results)) for table in tables)
     return "\n\n".join(text for text in texts if text)
 
@@ -16,103 +19,76 @@ def machine_lines(results):
     packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
     yield f"{machine['day']}: {machine['processor']}, {machine['processors']} processors,"
     yield f"{machine['memory_bytes'] / 2**30:.0f} GiB, Linux {machine['kernel']}, Python {machine['python']},"
-    yield f"{machine['fil']}, {packages}."
+    yield f"{machine['fil']} ({machine['commit']}), {packages}."
     yield f"Load when it began: {machine['load_average']:.2f}. Counted rounds: {results['rounds']}."
+
+
+def targets_table(results):
+    """Each target by itself, for fil."""
+    found = list(targets(results))
+    if found:
+        yield from header("target", "at most", "measured", "")
+    for target in found:
+        yield row(target.what, target.at_most, target.measured, "met" if target.is_met else "**missed**")
 
 
 def slowdown_table(results):
     """Wall time as a multiple of Python's own in the same round: the median, and the least and the greatest. Beside it, for
     fil, the quotient of the least times of all rounds: what else runs on a machine only adds to a time."""
     names = profiler_names(results)
-    yield from header("program", "without, s", *names, "fil, least times", "target", "")
+    yield from header("slowdown", "without, s", *names, "fil, least times")
     for program in results["programs"]:
         plain = [one["wall_s"] for one in program["runs"]["python"]]
         cells = [spread(slowdowns(program, name)) for name in names]
-        target = program["target"]
         recorded = [one["wall_s"] for one in program["runs"].get("fil", ())]
         least = f"{min(recorded) / min(plain):.2f}" if recorded else ""
-        yield row(program["name"], f"{median(plain):.2f}", *cells, least, target or "", verdict(program))
+        yield row(program["name"], f"{median(plain):.2f}", *cells, least)
 
 
 def cost_table(results):
-    """What recording adds, and what it leaves."""
+    """What recording adds: medians over the rounds."""
     names = profiler_names(results)
     columns = [f"{name}: {what}" for name in names for what in ("wall s", "user s", "MiB")]
-    yield from header("added to", *columns, "fil: trace MiB", "events", "bytes per event", "background")
+    yield from header("added to", *columns)
     for program in results["programs"]:
         cells = []
         for name in names:
             for key, unit in (("wall_s", 1), ("user_s", 1), ("resident_bytes", 2**20)):
-                cells.append(f"{added(program, name, key) / unit:.3g}")
-        events = program.get("event_count", 0)
-        trace = median([one["trace_bytes"] for one in program["runs"]["fil"]]) if "fil" in program["runs"] else 0
-        per_event = f"{trace / events:.2f}" if events else ""
-        background = f"{program.get('background_share', 0):.1%}"
-        yield row(program["name"], *cells, f"{trace / 2**20:.2f}", f"{events:,}", per_event, background)
+                cells.append(f"{median(added(program, name, key)) / unit:.3g}")
+        yield row(program["name"], *cells)
 
 
-def totals(results):
-    """What the targets are about that are not of single programs."""
-    programs = [program for program in results["programs"] if program.get("event_count")]
-    pure = [program for program in programs if program["pure_python"]]
-    for what, chosen in (("the programs of pure Python", pure), ("all programs", programs)):
-        if chosen:
-            traces = sum(median([one["trace_bytes"] for one in program["runs"]["fil"]]) for program in chosen)
-            events = sum(program["event_count"] for program in chosen)
-            times = [processor_s(program) for program in chosen]
-            background = sum(time * program["background_share"] for time, program in zip(times, chosen))
-            yield f"Over {what}: {traces / events:.2f} bytes per event, background {background / sum(times):.1%}.  "
-    costs = {program["name"]: added(program, "fil", "wall_s") / program["event_count"] for program in programs}
-    for deep in ("recursion 200", "recursion 900"):
-        if deep in costs and "recursion 10" in costs:
-            yield f"An event of {deep} costs {costs[deep] / costs['recursion 10']:.2f} times one of recursion 10.  "
-
-
-def processor_s(program):
-    """Median of a run's processor time under fil."""
-    return median([one["user_s"] + one["system_s"] for one in program["runs"]["fil"]])
+def trace_table(results):
+    """What recording leaves, and what fil takes beside the job's own threads."""
+    names = [name for name in profiler_names(results) if name != "Fil"]
+    columns = [f"{name}: trace MiB" for name in names]
+    yield from header("trace of", *columns, "events of fil's", "bytes per event", "background", "fil itself, MiB")
+    for program in results["programs"]:
+        traces = [f"{trace_bytes(program, name) / 2**20:.2f}" for name in names]
+        if "event_count" not in program:
+            yield row(program["name"], *traces, "", "", "", "")
+            continue
+        events = program["event_count"]
+        per_event = f"{trace_bytes(program, 'fil') / events:.2f}"
+        itself = median_of(program["inside"], "fil_resident_bytes") / 2**20
+        share = f"{user_share_of_background([program]):.1%}"
+        yield row(program["name"], *traces, f"{events:,}", per_event, share, f"{itself:.1f}")
 
 
 def analysis_table(results):
-    """Seconds until an answer."""
+    """Seconds until an answer, and the million events per second of those that have seen all of fil's events."""
     names = list(dict.fromkeys(name for program in results["programs"] for name in program["analyses"]))
     if not names:
         return
-    yield from header("answers of", *names, "fil --peak: M events per s")
+    yield from header("answers of", *(f"{name}, s" for name in names))
     for program in results["programs"]:
-        analyses = program["analyses"]
-        rate = program.get("event_count", 0) / analyses["fil --peak"] / 1e6 if "fil --peak" in analyses else 0
-        yield row(program["name"], *(f"{analyses[name]:.2f}" if name in analyses else "" for name in names), f"{rate:.1f}")
-
-def profiler_names(results):
-    return [name for name in results["programs"][0]["runs"] if name != "python"]
-
-
-def slowdowns(program, name):
-    """Of each round."""
-    return [
-        one["wall_s"] / plain["wall_s"] for one, plain in zip(program["runs"][name], program["runs"]["python"])
-    ]
-
-
-def added(program, name, key):
-    """Median over the rounds of what a profiler adds."""
-    return median([one[key] - plain[key] for one, plain in zip(program["runs"][name], program["runs"]["python"])])
-
-
-def verdict(program):
-    """How fil stands: to its target, to memray's default mode, and to a third of Fil's added time."""
-    if "fil" not in program["runs"]:
-        return ""
-    missed = []
-    if program["target"] and median(slowdowns(program, "fil")) > program["target"]:
-        missed.append("target")
-    ours = added(program, "fil", "wall_s")
-    if "memray" in program["runs"] and ours >= added(program, "memray", "wall_s"):
-        missed.append("memray")
-    if "Fil" in program["runs"] and ours * 3 >= added(program, "Fil", "wall_s"):
-        missed.append("Fil")
-    return "missed: " + ", ".join(missed) if missed else "met"
+        cells = []
+        for name in names:
+            seconds = program["analyses"].get(name)
+            cells.append(f"{seconds:.2f}" if seconds else "")
+            if seconds and name.startswith(("fil ", "memray all ")) and "event_count" in program:
+                cells[-1] += f" ({program['event_count'] / seconds / 1e6:.1f} M/s)"
+        yield row(program["name"], *cells)
 
 
 def spread(values):

@@ -44,6 +44,8 @@ fn build_recorder() -> Result<PathBuf, String> {
     for input in ["../recorder", "../format", "../Cargo.toml", "../Cargo.lock"] {
         println!("cargo::rerun-if-changed={input}");
     }
+    // The profile's; `scripts/bench instructions` wants symbols.
+    println!("cargo::rerun-if-env-changed=CARGO_PROFILE_RECORDER_STRIP");
 
     let target = variable("TARGET")?;
     let target_directory = target_directory(Path::new(&variable("OUT_DIR")?))?;

@@ -1,6 +1,9 @@
-"""json: what is parsed is written again."""
+"""json: what is parsed is written again. Argument: how often."""
 
 import json
+import sys
+
+rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 1_400
 
 record = {
     "id": 1234567,
@@ -12,7 +15,7 @@ record = {
 
 length = 0
 text = json.dumps([record] * 40)
-for _ in range(1_400):
+for _ in range(rounds):
     # With an indentation json uses its Python code rather than its C code.
     parsed = json.loads(text)
     text = json.dumps(parsed)

@@ -1,5 +1,6 @@
-"""Records, dicts and strings of pure Python: what a batch job without libraries does."""
+"""Records, dicts and strings of pure Python: what a batch job without libraries does. Argument: how many records."""
 
+import sys
 from collections import defaultdict
 
 
@@ -35,7 +36,8 @@ def write(totals, orders):
     return "\n".join(",".join(str(value) for value in row.values()) for row in rows)
 
 
+count = int(sys.argv[1]) if len(sys.argv) > 1 else 400_000
 length = 0
 for _ in range(3):
-    length += len(write(*process(read(400_000))))
+    length += len(write(*process(read(count))))
 print(length)

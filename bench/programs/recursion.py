@@ -1,9 +1,9 @@
-"""Allocations at the bottom of a recursion. Argument: how deep."""
+"""Allocations at the bottom of a recursion. Arguments: how deep, and how many."""
 
 import sys
 
-ROUNDS = 8_000_000
 depth = int(sys.argv[1])
+rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 8_000_000
 sys.setrecursionlimit(depth + 100)
 
 
@@ -21,4 +21,4 @@ def descend(left, rounds):
 
 
 # Down and up again now and then, as real recursions do.
-print(sum(descend(depth, 1_000) for _ in range(ROUNDS // 1_000)))
+print(sum(descend(depth, 1_000) for _ in range(rounds // 1_000)))

@@ -1,0 +1,33 @@
+"""Figures of a benchmark's results. Runs of one round are compared with each other."""
+
+from statistics import median
+
+
+def profiler_names(results):
+    return [name for name in results["programs"][0]["runs"] if name != "python"]
+
+
+def slowdowns(program, name):
+    """Of each round."""
+    return [one["wall_s"] / plain["wall_s"] for one, plain in zip(program["runs"][name], program["runs"]["python"])]
+
+
+def added(program, name, key):
+    """What a profiler adds, of each round."""
+    return [one[key] - plain[key] for one, plain in zip(program["runs"][name], program["runs"]["python"])]
+
+
+def trace_bytes(program, name):
+    """Median of the sizes of a profiler's traces."""
+    return median_of(program["runs"][name], "trace_bytes")
+
+
+def user_share_of_background(programs):
+    """The user time of the recorder's thread, over these programs, as a share of that of the job's own threads."""
+    looks = [program["inside"] for program in programs]
+    background, job = (sum(median_of(look, key) for look in looks) for key in ("background_user_s", "job_user_s"))
+    return background / job if job else 0.0
+
+
+def median_of(measured, key):
+    return median([one[key] for one in measured])
