@@ -81,7 +81,7 @@ def compared_with_peers(results):
         name, worst = max(shares.items(), key=lambda item: item[1])
         missed = [name for name, one in shares.items() if one >= share]
         others = f"; {', '.join(missed)} miss it" if len(missed) > 1 else ""
-        yield Target(f"of {what}", f"{share:.2f}", f"{worst:.2f} ({name}){others}", not missed)
+        yield Target(f"added time, of {what}", f"{share:.2f}", f"{worst:.2f} ({name}){others}", not missed)
 
 
 def deep_recursion(programs):
