@@ -110,6 +110,8 @@ def result(program, runs, chosen, options, folder):
             measured["analyses"][f"{profiler.name} {name}"] = answer_s(command, folder / profiler.name)
         if profiler.name == "fil":
             measured["event_count"] = event_count(options.fil, folder / profiler.name / profiler.trace)
+            if not measured["event_count"]:
+                raise SystemExit(f"{program.name}: fil has recorded nothing")
             command = (*profiler.prefix, *program.arguments)
             looks = [look_inside(command, folder / "inside") for _ in range(LOOKS)]
             measured["inside"] = [look.to_json() for look in looks]

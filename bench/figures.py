@@ -22,6 +22,15 @@ def trace_bytes(program, name):
     return median_of(program["runs"][name], "trace_bytes")
 
 
+# Linux tells user time in hundredths of a second, and of a thread that has ended nothing.
+SHORTEST_JOB_S = 0.5
+
+
+def tells_background(program):
+    """Whether the job was long enough to see what its threads took."""
+    return median_of(program["inside"], "job_user_s") >= SHORTEST_JOB_S
+
+
 def user_share_of_background(programs):
     """The user time of the recorder's thread, over these programs, as a share of that of the job's own threads."""
     looks = [program["inside"] for program in programs]

@@ -14,7 +14,6 @@ from collections import Counter
 from pathlib import Path
 
 from events import event_count
-from machine import machine
 from measurement import ENVIRONMENT
 from programs import FOLDER
 from report import header, row

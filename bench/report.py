@@ -4,7 +4,7 @@ import json
 import sys
 from statistics import median
 
-from figures import added, median_of, profiler_names, slowdowns, trace_bytes, user_share_of_background
+from figures import added, median_of, profiler_names, slowdowns, tells_background, trace_bytes, user_share_of_background
 from targets import targets
 
 
@@ -71,7 +71,7 @@ def trace_table(results):
         events = program["event_count"]
         per_event = f"{trace_bytes(program, 'fil') / events:.2f}"
         itself = median_of(program["inside"], "fil_resident_bytes") / 2**20
-        share = f"{user_share_of_background([program]):.1%}"
+        share = f"{user_share_of_background([program]):.1%}" if tells_background(program) else "too short"
         yield row(program["name"], *traces, f"{events:,}", per_event, share, f"{itself:.1f}")
 
 

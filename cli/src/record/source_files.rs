@@ -30,8 +30,6 @@ pub(crate) struct SourceFiles {
     looked_for: usize,
     /// Names of files that are in the trace.
     stored: BTreeSet<String>,
-    /// Number of the next chunk.
-    chunk_number: u64,
 }
 
 impl SourceFiles {
@@ -42,7 +40,6 @@ impl SourceFiles {
             outline: Outline::new(first_chunk),
             looked_for: 0,
             stored: BTreeSet::new(),
-            chunk_number: 0,
         }
     }
 
@@ -78,7 +75,6 @@ impl SourceFiles {
     /// Appends what is missing of the sources of this trace, whoever has appended others.
     pub(crate) fn append(mut self, file: &mut TraceFile, trace: &Trace) -> Result<(), CliError> {
         self.stored = trace.source_files();
-        self.chunk_number = self.chunk_number.max(self.stored.len() as u64);
         for name in trace.code_files() {
             self.append_source(file, &name)?;
         }
@@ -92,8 +88,10 @@ impl SourceFiles {
         }
         let Ok(text) = read_source(&self.working_directory.join(name)) else { return Ok(()) };
         let source = encode_source_file(&SourceFile { file: name, text: &text })?;
-        self.chunk_number += 1;
-        file.append(whole_recording(ChunkKind::Source, self.chunk_number - 1), &source)?;
+        // As many as there are, whoever appended them: after a write that was cut short the number is the same again, by
+        // which readers know that the torn chunk has come whole.
+        let chunk_number = self.stored.len() as u64;
+        file.append(whole_recording(ChunkKind::Source, chunk_number), &source)?;
         self.stored.insert(name.to_owned());
         Ok(())
     }
