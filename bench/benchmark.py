@@ -9,7 +9,6 @@ import argparse
 import itertools
 import json
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -21,6 +20,7 @@ from machine import machine
 from measurement import run
 from profilers import profilers
 from programs import programs
+from progress import say
 from report import markdown
 
 PACKAGES = ("memray", "filprofiler", "numpy", "pandas", "scikit-learn", "polars", "pyarrow")
@@ -137,10 +137,6 @@ def answer_s(command, folder):
             raise SystemExit(f"{command} ended with {ended.returncode}:\n{ended.stderr}")
         times.append(time.perf_counter() - started)
     return median(times)
-
-
-def say(text):
-    print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

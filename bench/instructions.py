@@ -8,7 +8,6 @@ An instruction belongs to the innermost of them that is fil's own code, and so t
 import argparse
 import re
 import subprocess
-import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 from events import event_count
 from measurement import ENVIRONMENT
 from programs import FOLDER
+from progress import say
 from report import header, row
 
 RUNS = {
@@ -83,7 +83,7 @@ def count(fil, python, arguments):
         keep_library = ("sh", "-c", 'cp "$LD_PRELOAD" recorder.so && exec "$@"', "sh")
         job = (*keep_library, *callgrind, python, FOLDER / program, *arguments)
         command = (fil, "record", "--output", folder / "trace.fil", "--", *job)
-        print(f"bench: counting the instructions of {program} {' '.join(arguments)}", file=sys.stderr, flush=True)
+        say(f"counting the instructions of {program} {' '.join(arguments)}")
         ended = subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True)
         if ended.returncode != 0:
             raise SystemExit(f"{command} ended with {ended.returncode}:\n{ended.stderr}")
@@ -103,19 +103,20 @@ def recorder_costs(file):
     costs = Counter()
     library = function = ""
     is_call = False
-    for line in open(file, encoding="utf-8", errors="replace"):
-        if line.startswith("ob="):
-            library = line[3:].strip()
-        elif line.startswith("fn="):
-            function = line[3:].strip()
-        elif line.startswith("calls="):
-            # What follows is the cost of what is called.
-            is_call = True
-        elif line.startswith("0x"):
-            address, _, *instructions = line.split()
-            if not is_call and "recorder" in Path(library).name and instructions:
-                costs[int(address, 16), function] += int(instructions[0])
-            is_call = False
+    with open(file, encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            if line.startswith("ob="):
+                library = line[3:].strip()
+            elif line.startswith("fn="):
+                function = line[3:].strip()
+            elif line.startswith("calls="):
+                # What follows is the cost of what is called.
+                is_call = True
+            elif line.startswith("0x"):
+                address, _, *instructions = line.split()
+                if not is_call and "recorder" in Path(library).name and instructions:
+                    costs[int(address, 16), function] += int(instructions[0])
+                is_call = False
     return costs
 
 

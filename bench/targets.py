@@ -1,5 +1,7 @@
-"""What fil is to achieve, on a machine with two processors, and whether it did. Each target is a row of its own, and where it
-is about many programs, the worst of them is named."""
+"""What fil is to achieve, on a machine with two processors, and whether it did.
+
+Each target is a row of its own, and where it is about many programs, the worst of them is named.
+"""
 
 from dataclasses import dataclass
 from statistics import median
