@@ -1,20 +1,22 @@
 """Measures what fil and its peers cost: `scripts/bench` sets up what it needs and calls it.
 
 Each program is run by each profiler in turn, round after round, so that what disturbs the machine disturbs all of
-them; each round begins with another profiler. The first round warms up and is not counted. All runs of a program must
-print the same. Results are written as JSON after each program; tables are made of that by report.py.
+them, and in another order each time, so that nobody always comes after the same one. The first round warms up and is not
+counted. All runs of a program must print the same, and fil must have recorded all of it. Results are written as JSON
+after each program; tables are made of that by report.py.
 """
 
-import argparse
 import itertools
 import json
 import subprocess
 import tempfile
 import time
 from pathlib import Path
-from statistics import median
+from random import Random
+from statistics import median, median_low
 
-from events import event_count
+from arguments import add_runs, chosen_profilers, has_word, parser
+from events import recorded_events
 from inside import look_inside
 from machine import machine
 from measurement import run
@@ -32,15 +34,10 @@ ANSWERS_S = 10
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], prog="scripts/bench")
-    parser.add_argument("--fil", required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--environment", required=True, type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--rounds", type=int, default=5, help="counted rounds (5)")
-    parser.add_argument("--programs", default="", metavar="NAMES", help="only those whose names contain one of these words")
-    parser.add_argument("--profilers", default="", metavar="NAMES", help="only these, separated by commas (and python)")
-    parser.add_argument("--no-analysis", action="store_true", help="do not measure what answers take")
-    parser.add_argument("--output", type=Path, default=Path("benchmark.json"), help="where the results go (benchmark.json)")
-    return parser.parse_args()
+    arguments = parser(__doc__, "scripts/bench")
+    add_runs(arguments, "benchmark.json")
+    arguments.add_argument("--no-analysis", action="store_true", help="do not measure what answers take")
+    return arguments.parse_args()
 
 
 def main():
@@ -56,28 +53,19 @@ def benchmark(options, folder):
     native_library = folder / "native_threads.so"
     source = Path(__file__).parent / "programs" / "native_threads.c"
     subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-pthread", "-o", native_library, source], check=True)
-    words = options.programs.split()
-    chosen = [one for one in programs(native_library) if not words or any(word in one.name for word in words)]
+    chosen = [one for one in programs(native_library) if has_word(one.name, options.programs)]
     if not chosen:
         raise SystemExit(f"bench: no program has a name like {options.programs}")
+    known = {one.name: one for one in profilers(options.fil, options.environment)}
+    wanted = [known[name] for name in chosen_profilers(options.profilers, list(known))]
     described = machine(options.fil, options.environment, PACKAGES)
     results = {"schema": "fil.benchmark/2", "machine": described, "rounds": options.rounds, "programs": []}
     # Programs of one kind are compared with each other, so these take turns as well.
     for _, kind in itertools.groupby(chosen, key=lambda program: program.name.split()[0]):
         with tempfile.TemporaryDirectory(dir=folder) as traces:
-            results["programs"] += measure(list(kind), chosen_profilers(options), options, Path(traces))
+            results["programs"] += measure(list(kind), wanted, options, Path(traces))
         options.output.write_text(json.dumps(results, indent=1) + "\n")
     return results
-
-
-def chosen_profilers(options):
-    """Python itself, and those that are wanted."""
-    known = profilers(options.fil, options.environment)
-    names = [name for name in options.profilers.split(",") if name] or [one.name for one in known]
-    unknown = set(names) - {one.name for one in known}
-    if unknown:
-        raise SystemExit(f"bench: there is no profiler {', '.join(sorted(unknown))}")
-    return [one for one in known if one.name in ("python", *names)]
 
 
 def measure(kind, chosen, options, folder):
@@ -85,8 +73,8 @@ def measure(kind, chosen, options, folder):
     rounds = options.rounds * kind[0].rounds
     runs = {program.name: {profiler.name: [] for profiler in chosen} for program in kind}
     for number in range(rounds + 1):
-        first = number % len(chosen)
-        for program, profiler in itertools.product(kind, chosen[first:] + chosen[:first]):
+        order = Random(number).sample(chosen, len(chosen))
+        for program, profiler in itertools.product(kind, order):
             say(f"{program.name}: {profiler.name}, round {number} of {rounds}")
             command = (*profiler.prefix, *program.arguments)
             runs[program.name][profiler.name].append(run(command, folder / program.name / profiler.name, profiler.trace))
@@ -109,13 +97,19 @@ def result(program, runs, chosen, options, folder):
             say(f"{program.name}: {profiler.name} {name}")
             measured["analyses"][f"{profiler.name} {name}"] = answer_s(command, folder / profiler.name)
         if profiler.name == "fil":
-            measured["event_count"] = event_count(options.fil, folder / profiler.name / profiler.trace)
-            if not measured["event_count"]:
-                raise SystemExit(f"{program.name}: fil has recorded nothing")
+            measured["event_count"] = median_low([events_of(one, program) for one in runs["fil"]])
             command = (*profiler.prefix, *program.arguments)
             looks = [look_inside(command, folder / "inside") for _ in range(LOOKS)]
             measured["inside"] = [look.to_json() for look in looks]
     return measured
+
+
+def events_of(run_of_fil, program):
+    """Events that fil recorded, of all that the program did."""
+    events = recorded_events(run_of_fil.messages)
+    if not events:
+        raise SystemExit(f"{program.name} was not recorded as a whole:\n{run_of_fil.messages}")
+    return events
 
 
 def check_outputs(program, runs):

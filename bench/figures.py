@@ -26,15 +26,20 @@ def trace_bytes(program, name):
 SHORTEST_JOB_S = 0.5
 
 
+def plain_user_s(program):
+    """User time without a profiler."""
+    return median_of(program["runs"]["python"], "user_s")
+
+
 def tells_background(program):
     """Whether the job was long enough to see what its threads took."""
-    return median_of(program["inside"], "job_user_s") >= SHORTEST_JOB_S
+    return plain_user_s(program) >= SHORTEST_JOB_S
 
 
 def user_share_of_background(programs):
-    """The user time of the recorder's thread, over these programs, as a share of that of the job's own threads."""
-    looks = [program["inside"] for program in programs]
-    background, job = (sum(median_of(look, key) for look in looks) for key in ("background_user_s", "job_user_s"))
+    """The user time of the recorder's thread, over these programs, as a share of what they take without a profiler."""
+    background = sum(median_of(program["inside"], "background_user_s") for program in programs)
+    job = sum(plain_user_s(program) for program in programs)
     return background / job if job else 0.0
 
 

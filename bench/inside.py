@@ -9,6 +9,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from events import recorded_events
 from measurement import ENVIRONMENT, make_new
 
 BACKGROUND_THREAD = "fil-recorder"
@@ -35,8 +36,9 @@ def look_inside(command, folder):
     """Runs a command that begins with `fil record`, and looks. A short job may be over before its threads were seen."""
     make_new(folder)
     threads, resident_bytes = {}, 0
-    streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-    process = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, **streams)
+    with open(folder / "stderr", "w") as stderr:
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": stderr}
+        process = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, **streams)
     while process.poll() is None:
         resident_bytes = most_resident_bytes(process.pid) or resident_bytes
         for job_process in descendants(process.pid):
@@ -45,8 +47,9 @@ def look_inside(command, folder):
                 if name:
                     threads[thread] = (name, user_s)
         time.sleep(BETWEEN_LOOKS_S)
-    if process.returncode != 0:
-        raise SystemExit(f"{command} ended with {process.returncode}")
+    messages = text(folder / "stderr")
+    if process.returncode != 0 or not recorded_events(messages):
+        raise SystemExit(f"{command} ended with {process.returncode}, or was not recorded as a whole:\n{messages}")
     background_user_s = sum(user_s for name, user_s in threads.values() if name == BACKGROUND_THREAD)
     return Inside(sum(user_s for _, user_s in threads.values()) - background_user_s, background_user_s, resident_bytes)
 

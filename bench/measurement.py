@@ -9,7 +9,8 @@ from pathlib import Path
 
 LAUNCHER = Path(__file__).parent / "launch.py"
 # Strings hash the same in all runs, so that all do the same work.
-ENVIRONMENT = {**os.environ, "PYTHONHASHSEED": "0"}
+SAME_HASHES = {"PYTHONHASHSEED": "0"}
+ENVIRONMENT = {**os.environ, **SAME_HASHES}
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Measurement:
     trace_bytes: int
     output: str
     """What the program printed."""
+    messages: str
+    """What stands on stderr."""
 
     def to_json(self):
         return asdict(self)
@@ -32,6 +35,8 @@ class Measurement:
 def run(command, folder, trace=None):
     """Runs a command in a new folder of this path. A failure of the command ends the benchmark."""
     make_new(folder)
+    # What others wrote is on the disk: nobody has to wait for that.
+    os.sync()
     launched = (sys.executable, "-I", "-S", LAUNCHER, folder / "usage", *command)
     with open(folder / "stdout", "w") as stdout, open(folder / "stderr", "w") as stderr:
         streams = {"stdin": subprocess.DEVNULL, "stdout": stdout, "stderr": stderr}
@@ -40,8 +45,9 @@ def run(command, folder, trace=None):
         raise SystemExit(f"{command} ended with {code}:\n{(folder / 'stderr').read_text()}")
     wall_s, user_s, system_s, resident_kib = (folder / "usage").read_text().split()
     trace_bytes = (folder / trace).stat().st_size if trace else 0
-    output = (folder / "stdout").read_text()
-    return Measurement(float(wall_s), float(user_s), float(system_s), int(resident_kib) * 1024, trace_bytes, output)
+    output, messages = (folder / "stdout").read_text(), (folder / "stderr").read_text()
+    times = float(wall_s), float(user_s), float(system_s)
+    return Measurement(*times, int(resident_kib) * 1024, trace_bytes, output, messages)
 
 
 def make_new(folder):

@@ -40,10 +40,8 @@ class Benchmark:
         return (str(FOLDER / f"bm_{self.name}" / "run_benchmark.py"), *self.arguments)
 
 
-def benchmarks(words):
-    """Those whose names contain one of the words; without words all."""
-    chosen = [name for name in _SCRIPTS if not words or any(word in name for word in words)]
-    return [Benchmark(name, _VARIANTS.get(name, ())) for name in chosen]
+def benchmarks():
+    return [Benchmark(name, _VARIANTS.get(name, ())) for name in _SCRIPTS]
 
 
 def requirements():

@@ -3,22 +3,24 @@
 Each benchmark is run by pyperf, the runner that it comes with, which is told to start its workers with fil or memray:
 an interpreter like any other. So the times are pyperf's own: those of the work, without start and end. How often the
 work is repeated is found out once, without a profiler, and is then the same for all. The profilers take turns, round
-after round, each round beginning with another one; each run is one worker, which warms up once and gives the mean of
-three values. What fil has recorded is looked at: a run of which nothing was recorded has failed.
+after round, in another order each time; each run is one worker, which warms up once and gives the mean of three values.
+What fil has recorded is looked at: a run of which nothing was recorded, or not all, has failed.
 """
 
-import argparse
 import json
 import shlex
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from random import Random
 from statistics import mean
 
 import pyperf
+from arguments import add_runs, chosen_profilers, has_word, parser
 from events import event_count
 from machine import machine
+from measurement import ENVIRONMENT, SAME_HASHES
 from progress import say
 from pyperformance_benchmarks import benchmarks
 from pyperformance_report import markdown
@@ -37,16 +39,9 @@ exec {python} $options -m memray run --quiet --force --output {trace} {more} "$@
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], prog="scripts/bench pyperformance")
-    parser.add_argument("--fil", required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--environment", required=True, type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--rounds", type=int, default=5, help="rounds (5)")
-    parser.add_argument("--programs", default="", metavar="NAMES", help="only those whose names contain one of these words")
-    parser.add_argument("--profilers", default="", metavar="NAMES", help="only these, separated by commas")
-    parser.add_argument(
-        "--output", type=Path, default=Path("pyperformance.json"), help="where the results go (pyperformance.json)"
-    )
-    return parser.parse_args()
+    arguments = parser(__doc__, "scripts/bench pyperformance")
+    add_runs(arguments, "pyperformance.json")
+    return arguments.parse_args()
 
 
 def main():
@@ -61,36 +56,30 @@ def main():
 def run_all(options, folder):
     python = options.environment / "bin" / "python"
     interpreters = {"python": python, **profilers(options.fil, python, folder)}
-    wanted = options.profilers.split(",") if options.profilers else list(interpreters)
-    if unknown := set(wanted) - set(interpreters):
-        raise SystemExit(f"bench: there is no profiler {', '.join(sorted(unknown))}")
-    interpreters = {name: path for name, path in interpreters.items() if name in ("python", *wanted)}
-    names = list(interpreters)
+    names = chosen_profilers(options.profilers, list(interpreters))
+    chosen = [one for one in benchmarks() if has_word(one.name, options.programs)]
+    if not chosen:
+        raise SystemExit(f"bench: no benchmark has a name like {options.programs}")
     results = {
-        "schema": "fil.pyperformance/2",
+        "schema": "fil.pyperformance/3",
         "machine": machine(options.fil, options.environment, PACKAGES),
         "rounds": options.rounds,
         "benchmarks": [],
     }
-    for benchmark in benchmarks(options.programs.split()):
+    for benchmark in chosen:
         loops = calibrated_loops(benchmark, python, folder)
-        if loops is None:
-            continue
-        values, events = {name: [] for name in interpreters}, []
+        values, events = {name: [] for name in names}, []
         for number in range(options.rounds):
-            first = number % len(interpreters)
-            for name in names[first:] + names[:first]:
+            for name in Random(number).sample(names, len(names)):
                 say(f"{benchmark.name}: {name}, round {number + 1} of {options.rounds}")
                 (folder / "trace").unlink(missing_ok=True)
-                fixed = ("--processes", "1", "--loops", str(loops), "--warmups", "1", "--values", "3")
-                values[name].append(measured(benchmark, interpreters[name], folder, fixed))
+                value = loops and measured(benchmark, interpreters[name], folder, loops)
                 if name == "fil":
                     events.append(event_count(options.fil, folder / "trace"))
-                    values[name][-1] = values[name][-1] if events[-1] else None
+                    value = value if events[-1] else None
+                values[name].append(value)
         results["benchmarks"].append({"name": benchmark.name, "loops": loops, "seconds": values, "event_counts": events})
         options.output.write_text(json.dumps(results, indent=1) + "\n")
-    if not results["benchmarks"]:
-        raise SystemExit(f"bench: no benchmark has a name like {options.programs}")
     return results
 
 
@@ -119,10 +108,11 @@ def calibrated_loops(benchmark, python, folder):
         return None
 
 
-def measured(benchmark, interpreter, folder, options):
+def measured(benchmark, interpreter, folder, loops):
     """The mean of a run's values in seconds, or None if it failed, as pickle does in pure Python under memray."""
+    fixed = ("--processes", "1", "--loops", str(loops), "--warmups", "1", "--values", "3")
     try:
-        return mean(run(benchmark, interpreter, folder, options).get_values())
+        return mean(run(benchmark, interpreter, folder, fixed).get_values())
     except Failed as failure:
         say(str(failure))
         return None
@@ -137,7 +127,10 @@ def run(benchmark, interpreter, folder, options):
     result = folder / "result.json"
     result.unlink(missing_ok=True)
     command = (sys.executable, *benchmark.command, "--python", interpreter, "--output", result, "--quiet", *options)
-    ended = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    # Of what stands in the environment, pyperf hands its workers only what it is told to.
+    command += ("--inherit-environ", ",".join(SAME_HASHES))
+    streams = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
+    ended = subprocess.run(command, cwd=folder, env=ENVIRONMENT, **streams)
     if ended.returncode != 0:
         raise Failed(f"{benchmark.name} under {interpreter} ended with {ended.returncode}:\n{ended.stdout}{ended.stderr}")
     return pyperf.BenchmarkSuite.load(str(result)).get_benchmarks()[0]

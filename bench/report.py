@@ -5,11 +5,12 @@ import sys
 from statistics import median
 
 from figures import added, median_of, profiler_names, slowdowns, tells_background, trace_bytes, user_share_of_background
+from table import header, row
 from targets import targets
 
 
 def markdown(results):
-    tables = (machine_lines, targets_table, slowdown_table, cost_table, trace_table, analysis_table)
+    tables = (machine_lines, targets_table, programs_table, slowdown_table, cost_table, trace_table, analysis_table)
     texts = ("\n".join(table(results)) for table in tables)
     return "\n\n".join(text for text in texts if text)
 
@@ -20,7 +21,7 @@ def machine_lines(results):
     yield f"{machine['day']}: {machine['processor']}, {machine['processors']} processors,"
     yield f"{machine['memory_bytes'] / 2**30:.0f} GiB, Linux {machine['kernel']}, Python {machine['python']},"
     yield f"{machine['fil']} ({machine['commit']}), {packages}."
-    yield f"Load when it began: {machine['load_average']:.2f}. Counted rounds: {results['rounds']}."
+    yield f"Load when it began: {machine['load_average']:.2f}. {results['rounds']} counted rounds, of short programs more."
 
 
 def targets_table(results):
@@ -29,7 +30,15 @@ def targets_table(results):
     if found:
         yield from header("target", "at most", "measured", "")
     for target in found:
-        yield row(target.what, target.at_most, target.measured, "met" if target.is_met else "**missed**")
+        yield target.to_row()
+
+
+def programs_table(results):
+    """What was run."""
+    yield from header("program", "what it does", "events that fil records")
+    for program in results["programs"]:
+        events = f"{program['event_count']:,}" if "event_count" in program else ""
+        yield row(program["name"], program["what"], events)
 
 
 def slowdown_table(results):
@@ -62,17 +71,16 @@ def trace_table(results):
     """What recording leaves, and what fil takes beside the job's own threads."""
     names = [name for name in profiler_names(results) if name != "Fil"]
     columns = [f"{name}: trace MiB" for name in names]
-    yield from header("trace of", *columns, "events of fil's", "bytes per event", "background", "fil itself, MiB")
+    yield from header("trace of", *columns, "fil: bytes per event", "background thread", "fil itself, MiB")
     for program in results["programs"]:
         traces = [f"{trace_bytes(program, name) / 2**20:.2f}" for name in names]
         if "event_count" not in program:
-            yield row(program["name"], *traces, "", "", "", "")
+            yield row(program["name"], *traces, "", "", "")
             continue
-        events = program["event_count"]
-        per_event = f"{trace_bytes(program, 'fil') / events:.2f}"
+        per_event = f"{trace_bytes(program, 'fil') / program['event_count']:.2f}"
         itself = median_of(program["inside"], "fil_resident_bytes") / 2**20
         share = f"{user_share_of_background([program]):.1%}" if tells_background(program) else "too short"
-        yield row(program["name"], *traces, f"{events:,}", per_event, share, f"{itself:.1f}")
+        yield row(program["name"], *traces, per_event, share, f"{itself:.1f}")
 
 
 def analysis_table(results):
@@ -93,14 +101,6 @@ def analysis_table(results):
 
 def spread(values):
     return f"{median(values):.2f} ({min(values):.2f}–{max(values):.2f})"
-
-
-def header(*cells):
-    return row(*cells), row("---", *["---:"] * (len(cells) - 1))
-
-
-def row(*cells):
-    return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 
 if __name__ == "__main__":

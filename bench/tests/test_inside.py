@@ -16,6 +16,8 @@ thread.start()
 open("/proc/self/task/%d/comm" % thread.native_id, "w").write("fil-recorder")
 thread.join()
 """
+# What `fil record` tells when it is over.
+RECORDED = "echo fil: recorded 1,000 events in trace.fil >&2"
 
 
 class Inside(unittest.TestCase):
@@ -33,8 +35,12 @@ class Inside(unittest.TestCase):
         self.assertEqual(name_and_user_s(self.folder), ("", 0))
 
     def test_the_recorders_thread_is_told_from_the_jobs(self):
-        command = ("/bin/sh", "-c", '"$0" -c "$1"; true', sys.executable, BUSY)
+        command = ("/bin/sh", "-c", f'"$0" -c "$1"; {RECORDED}', sys.executable, BUSY)
         looked = look_inside(command, self.folder / "run")
         self.assertGreater(looked.background_user_s, 0.05)
         self.assertLess(looked.job_user_s, looked.background_user_s)
         self.assertGreater(looked.fil_resident_bytes, 0)
+
+    def test_what_was_not_recorded_as_a_whole_is_not_looked_at(self):
+        with self.assertRaisesRegex(SystemExit, "not recorded as a whole"):
+            look_inside(("/bin/sh", "-c", f"{RECORDED}; echo fil: warning: it stopped >&2"), self.folder / "run")
