@@ -95,7 +95,7 @@ def analysis_table(results):
             seconds = program["analyses"].get(name)
             cells.append(f"{seconds:.2f}" if seconds else "")
             if seconds and name.startswith(("fil ", "memray all ")) and "event_count" in program:
-                cells[-1] += f" ({program['event_count'] / seconds / 1e6:.1f} M/s)"
+                cells[-1] += f" ({program['event_count'] / seconds / 1e6:.2g} M/s)"
         yield row(program["name"], *cells)
 
 

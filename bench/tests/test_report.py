@@ -31,7 +31,7 @@ class Tables(unittest.TestCase):
 
     def test_give_events_per_second_only_to_those_who_have_seen_them_all(self):
         answers = self.row_of("answers of")
-        self.assertEqual(answers["fil --peak, s"], "0.50 (20.0 M/s)")
+        self.assertEqual(answers["fil --peak, s"], "0.50 (20 M/s)")
         self.assertEqual(answers["memray stats, s"], "2.00")
 
     def test_say_where_a_target_is_missed(self):
