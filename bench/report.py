@@ -21,7 +21,7 @@ def machine_lines(results):
     yield f"{machine['day']}: {machine['processor']}, {machine['processors']} processors,"
     yield f"{machine['memory_bytes'] / 2**30:.0f} GiB, Linux {machine['kernel']}, Python {machine['python']},"
     yield f"{machine['fil']} ({machine['commit']}), {packages}."
-    yield f"Load when it began: {machine['load_average']:.2f}. {results['rounds']} counted rounds, of short programs more."
+    yield f"Load when it began: {machine['load_average']:.2f}. Counted rounds: {results['rounds']}."
 
 
 def targets_table(results):
@@ -100,7 +100,8 @@ def analysis_table(results):
 
 
 def spread(values):
-    return f"{median(values):.2f} ({min(values):.2f}–{max(values):.2f})"
+    """The median, and the least and the greatest if there are several."""
+    return f"{median(values):.2f}" + (f" ({min(values):.2f}–{max(values):.2f})" if len(values) > 1 else "")
 
 
 if __name__ == "__main__":
