@@ -4,7 +4,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from instructions import recorder_costs
+from instructions import all_instructions, recorder_costs
 
 # Callgrind Format Specification: after `calls=`, the next line has what the called function took.
 OUTPUT = """\
@@ -25,16 +25,21 @@ fn=free
 ob=/lib/libc.so.6
 fn=malloc'2
 0x99 1 500
+totals: 1520
 """
 
 
-class RecorderCosts(unittest.TestCase):
-    def test_are_those_of_the_recorders_own_instructions(self):
-        with tempfile.NamedTemporaryFile("w", prefix="fil-bench-") as file:
-            file.write(OUTPUT)
-            file.flush()
-            costs = recorder_costs(Path(file.name))
-        self.assertEqual(
-            costs,
-            {(0x10, "malloc"): 3, (0x14, "malloc"): 4, (0x18, "malloc"): 2, (0x20, "free"): 5, (0x10, "free"): 6},
-        )
+class Callgrind(unittest.TestCase):
+    def setUp(self):
+        file = tempfile.NamedTemporaryFile("w", prefix="fil-bench-")
+        self.addCleanup(file.close)
+        file.write(OUTPUT)
+        file.flush()
+        self.file = Path(file.name)
+
+    def test_the_recorders_costs_are_those_of_its_own_instructions(self):
+        expected = {(0x10, "malloc"): 3, (0x14, "malloc"): 4, (0x18, "malloc"): 2, (0x20, "free"): 5, (0x10, "free"): 6}
+        self.assertEqual(recorder_costs(self.file), expected)
+
+    def test_all_instructions_are_those_of_everybody(self):
+        self.assertEqual(all_instructions(self.file), 1520)
