@@ -19,6 +19,7 @@
 
 #![cfg_attr(test, allow(dead_code))] // a test must not stand in front of its own malloc
 
+mod atomic;
 mod background;
 mod cancellation;
 mod clock;
@@ -32,6 +33,7 @@ mod hooks;
 mod intern_table;
 mod jump_buffer;
 mod kept_file;
+mod last_free;
 mod library;
 mod lock;
 mod operator_new;
@@ -51,6 +53,7 @@ mod thread_words;
 mod threads;
 mod trace_file;
 mod turn;
+mod turn_word;
 
 #[global_allocator]
 static ALLOCATOR: real::RealAllocator = real::RealAllocator;

@@ -26,6 +26,7 @@ use format::{ChunkKind, EVENT_ROOM_BYTES, EventRoom, ShortEvent, ThreadNumber};
 
 use crate::cancellation::CancellationHeldOff;
 use crate::kept_file::{KeptFile, file_size_limit};
+use crate::last_free::LastFree;
 use crate::lock::Lock;
 
 /// Slots at the start: most processes of a job that has many have one thread and are soon over.
@@ -188,8 +189,8 @@ impl Slot {
 pub(crate) struct Spool {
     file: Lock<SpoolFile>,
     free: (Sender<Slot>, Receiver<Slot>),
-    /// Start of one more free slot, or null.
-    free_last: AtomicPtr<u8>,
+    /// One more free slot.
+    last_free: LastFree,
     /// Start of the file header, null before it is mapped and after [`Spool::abandon`].
     header: AtomicPtr<u8>,
 }
@@ -218,8 +219,9 @@ impl Spool {
             return Err(io::Error::last_os_error());
         }
         let file = Lock::new(SpoolFile { file, slot_count: 0, segments: Vec::new() });
-        let [free_last, header] = [const { AtomicPtr::new(null_mut()) }; 2];
-        let spool = Spool { file, free: crossbeam_channel::unbounded(), free_last, header };
+        let [last_free, header] = [const { AtomicPtr::new(null_mut()) }; 2];
+        let last_free = LastFree(last_free);
+        let spool = Spool { file, free: crossbeam_channel::unbounded(), last_free, header };
         let grown = spool.grow(&mut spool.file.lock(), FIRST_SEGMENT_SLOTS);
         if grown.is_err() {
             spool.abandon();
@@ -240,7 +242,7 @@ impl Spool {
     }
 
     fn take_below(&self, max_slots: usize) -> Option<Slot> {
-        if let Some(start) = NonNull::new(self.free_last.swap(null_mut(), Ordering::AcqRel)) {
+        if let Some(start) = self.last_free.take() {
             return Some(Slot::new(start));
         }
         if let Ok(slot) = self.free.1.try_recv() {
@@ -258,7 +260,7 @@ impl Spool {
     /// Gives a slot back.
     pub(crate) fn give_back(&self, mut slot: Slot) {
         slot.end();
-        if let Some(start) = NonNull::new(self.free_last.swap(slot.start.as_ptr(), Ordering::AcqRel)) {
+        if let Some(start) = self.last_free.replace(slot.start) {
             // Fails only without a receiver, and that stands beside the sender.
             let _ = self.free.0.send(Slot::new(start));
         }
