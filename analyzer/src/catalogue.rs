@@ -68,6 +68,18 @@ impl Catalogue {
         streams.flat_map(Stream::chunks).map(|place| u64::from(place.header.event_count)).sum()
     }
 
+    /// Whether there is a process that may have written a chunk of this header, and the chunk is not there.
+    pub(crate) fn lacks(&self, header: &ChunkHeader) -> bool {
+        let Some(image) = self.images.get(&ImageOrder::of(header)) else { return false };
+        let stream = match header.kind {
+            ChunkKind::Events => image.events.get(&header.thread),
+            ChunkKind::Definitions => Some(&image.definitions),
+            _ => return false,
+        };
+        // A thread may have had no other chunk.
+        stream.is_none_or(|stream| !stream.chunks.contains_key(&header.chunk_number))
+    }
+
     /// Adds the next chunk of the file.
     pub(crate) fn add(&mut self, place: ChunkPlace) {
         let header = place.header;

@@ -51,6 +51,8 @@ pub(crate) struct ChunkIndex {
     pub(crate) chunks: Vec<ChunkPlace>,
     /// Stretches of bytes that are no sound chunk.
     pub(crate) damaged_stretches: u64,
+    /// What those that look like a chunk say of themselves. It may be what is damaged.
+    pub(crate) damaged_headers: Vec<ChunkHeader>,
     /// Bytes in those stretches.
     pub(crate) damaged_bytes: u64,
     /// Offset of a chunk at the end that is not all there.
@@ -106,6 +108,8 @@ impl ChunkIndex {
                 !is_torn_twin(&trace[gap.clone()], &behind)
             });
         }
+        gaps.reverse();
+        self.damaged_headers = gaps.iter().filter_map(|gap| ChunkHeader::decode(&trace[gap.clone()]).ok()).collect();
         self.damaged_stretches = gaps.len() as u64;
         self.damaged_bytes = gaps.iter().map(|gap| gap.len() as u64).sum();
     }

@@ -15,6 +15,8 @@ pub(crate) struct Definitions {
     pub(crate) paths: HashMap<PathId, CallPath>,
     pub(crate) resident_samples: Vec<ResidentSample>,
     pub(crate) notices: Vec<Notice>,
+    /// What the first calls asked for that got no memory.
+    pub(crate) failed_sizes: Vec<u64>,
     /// Records that could not be read.
     pub(crate) unreadable: u64,
     line_table_pieces: HashMap<CodeId, Vec<LineTablePiece>>,
@@ -63,6 +65,8 @@ pub(crate) struct ResidentSample {
 
 pub(crate) struct Notice {
     pub(crate) kind: NoticeKind,
+    /// Nanoseconds of the monotonic clock.
+    pub(crate) time_ns: u64,
     pub(crate) text: String,
 }
 
@@ -128,7 +132,10 @@ impl Definitions {
                     name.clone_into(&mut thread.name);
                 }
             }
-            Definition::Notice { kind, text } => self.notices.push(Notice { kind, text: text.to_owned() }),
+            Definition::Notice { kind, time_ns, text } => {
+                self.notices.push(Notice { kind, time_ns, text: text.to_owned() });
+            }
+            Definition::AllocationFailed { size, .. } => self.failed_sizes.push(size),
         }
     }
 

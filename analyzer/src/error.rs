@@ -46,6 +46,7 @@ pub enum AnalyzerError {
         reason: FormatError,
     },
     /// A table could not be made.
+    #[cfg(feature = "tables")]
     #[error("cannot make the table: {0}; this is a bug in fil, please report it")]
     Table(#[from] polars::error::PolarsError),
     /// An answer could not be written.

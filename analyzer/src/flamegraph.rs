@@ -15,7 +15,8 @@ use crate::bytes::human_bytes;
 use crate::call_site::NO_PYTHON_FRAME;
 use crate::call_stack::Frame;
 use crate::error::AnalyzerError;
-use crate::peak::{Peak, ProcessMemory};
+use crate::held::ProcessMemory;
+use crate::peak::Peak;
 use crate::trace::Trace;
 
 /// A command longer than this is cut off in the title: about what fits into the width of the image.
@@ -45,7 +46,12 @@ pub fn write(peak: &Peak, trace: &Trace, mut out: impl Write) -> Result<(), Anal
     let title = title(peak);
     if peak.peak_bytes == 0 {
         // inferno has nothing to draw and says that this is an error.
-        return Ok(out.write_all(empty_svg(&title).as_bytes())?);
+        return Ok(out.write_all(empty_svg(&title, "No memory was recorded.").as_bytes())?);
+    }
+    let total = peak.stacks.iter().try_fold(0u64, |sum, stack| sum.checked_add(stack.live_bytes));
+    if total.is_none() {
+        // Only in a damaged trace. inferno adds sizes up, and would panic or draw anything.
+        return Ok(out.write_all(empty_svg(&title, "Sizes are damaged: no picture of them can be right.").as_bytes())?);
     }
     let mut options = options(title);
     let lines = folded_lines(peak, trace);
@@ -150,13 +156,13 @@ fn human_title(text: &str) -> Option<String> {
     Some(format!("{before} ({}, {percent:.1}%)", human_bytes(bytes)))
 }
 
-fn empty_svg(title: &str) -> String {
+fn empty_svg(title: &str, text: &str) -> String {
     let title = title.replace('&', "&amp;").replace('<', "&lt;");
     format!(
         "<?xml version=\"1.0\" standalone=\"no\"?>\n\
          <svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1200\" height=\"80\" font-family=\"monospace\">\n\
          <text x=\"600\" y=\"30\" font-size=\"17\" text-anchor=\"middle\">{title}</text>\n\
-         <text x=\"600\" y=\"60\" font-size=\"12\" text-anchor=\"middle\">No memory was recorded.</text>\n\
+         <text x=\"600\" y=\"60\" font-size=\"12\" text-anchor=\"middle\">{text}</text>\n\
          </svg>\n"
     )
 }

@@ -7,7 +7,7 @@
 //!   `image` (process images with their `definitions`) -> `soundness` (warnings) -> [`Trace`]
 //! - **replaying**: `schedule` (the order of chunks) -> `event_chunk` (decoded in parallel) -> `order`
 //!   (the order of events) -> `live_memory` and `mappings` (what is alive) -> `replay` -> an observer
-//! - **observers**: `high_water_mark`, `largest_call_sites`, `bucket_levels`
+//! - **observers**: `high_water_mark`, `memory_want` and their `moment`, `largest_call_sites`, `bucket_levels`
 //! - **naming**: `stack_resolver` and `line_table` (from ids to lines) -> `call_stack`, `call_site`
 //!
 //! Invariants: an answer is the same whatever number of threads worked at it. No input makes this
@@ -28,13 +28,17 @@ mod definitions;
 mod error;
 mod event_chunk;
 pub mod flamegraph;
+mod held;
 mod high_water_mark;
 mod image;
 mod largest_call_sites;
 mod line_table;
 mod live_memory;
 mod mappings;
+mod memory_want;
+mod moment;
 mod order;
+mod out_of_memory;
 mod outline;
 mod peak;
 mod replay;
@@ -44,13 +48,16 @@ mod site;
 mod soundness;
 mod sources;
 mod stack_resolver;
+#[cfg(feature = "tables")]
 pub mod tables;
 mod timeline;
 mod trace;
 
 pub use call_stack::{CallStack, Frame};
 pub use error::AnalyzerError;
+pub use held::{Apart, CallSite, Categories, ProcessMemory, StackMemory};
+pub use out_of_memory::{FailedAllocation, OutOfMemory, OutOfMemoryCause, out_of_memory};
 pub use outline::{Outline, Summary};
-pub use peak::{Apart, CallSite, Categories, Peak, ProcessMemory, StackMemory, peak};
+pub use peak::{Peak, peak};
 pub use timeline::{Timeline, TimelineOptions, TimelineRow, TimelineTotal, timeline};
 pub use trace::{Process, Trace};

@@ -17,6 +17,8 @@ pub(crate) trait Ledger {
     fn open_site(&mut self, site: Site) -> SiteId;
     /// Live bytes and blocks of a site change.
     fn change(&mut self, site: SiteId, bytes: i64, blocks: i64);
+    /// A call of this thread asked for `size` bytes and got none.
+    fn failed(&mut self, image: ImageIndex, thread: ThreadNumber, stack: StackId, size: u64);
 }
 
 /// Blocks and mappings of one process.
@@ -77,6 +79,7 @@ impl LiveMemory {
                 Event::Map { .. } | Event::Unmap { .. } | Event::Protect { .. } | Event::Remap { .. } => {
                     apply_to_mappings(event, mappings, sites, site, ledger);
                 }
+                Event::Failed { size, stack } => ledger.failed(*image, thread, stack, size),
                 // Marks have become runs.
                 Event::Time { .. } | Event::Turn { .. } => {}
             }
@@ -122,7 +125,8 @@ fn apply_to_mappings(
             mappings.remap(range(address, length), &unmapped, site_of, &mut changes);
             sites.last_unmapped = unmapped;
         }
-        Event::Alloc { .. } | Event::Free { .. } | Event::UndoFree | Event::Time { .. } | Event::Turn { .. } => {}
+        Event::Alloc { .. } | Event::Free { .. } | Event::UndoFree => {}
+        Event::Failed { .. } | Event::Time { .. } | Event::Turn { .. } => {}
     }
     tell(&changes, ledger);
 }

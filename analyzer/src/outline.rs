@@ -10,7 +10,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 use format::constants::CHUNK_HEADER_BYTES;
-use format::{ChunkHeader, ChunkKind, Definition, DefinitionReader, decompress, verify};
+use format::{ChunkHeader, ChunkKind, Definition, DefinitionReader, TraceHeader, decompress, verify};
 
 use crate::catalogue::{Catalogue, ImageOrder};
 use crate::chunk_index::ChunkPlace;
@@ -20,6 +20,8 @@ use crate::trace::Trace;
 
 /// See the module.
 pub struct Outline {
+    /// When the job began, nanoseconds of the monotonic clock.
+    job_start_ns: u64,
     /// Offset of the first chunk that was not looked at.
     next_chunk: u64,
     catalogue: Catalogue,
@@ -39,12 +41,15 @@ pub struct Summary {
     pub process_count: usize,
     /// What processes have to say of their recording, one sentence each, every one once.
     pub notices: Vec<String>,
+    /// What calls asked for that got no memory, in bytes: the first of each process.
+    pub failed_allocations: Vec<u64>,
 }
 
 impl Outline {
-    /// Of a trace whose chunks begin at this offset.
-    pub fn new(first_chunk: u64) -> Outline {
+    /// Of a trace with this header, whose chunks begin at this offset.
+    pub fn new(header: &TraceHeader, first_chunk: u64) -> Outline {
         Outline {
+            job_start_ns: header.monotonic_start_ns,
             next_chunk: first_chunk,
             catalogue: Catalogue::default(),
             images: BTreeMap::new(),
@@ -91,7 +96,9 @@ impl Outline {
                     self.known_code_files.insert(file.to_owned());
                     self.code_files.push(file.to_owned());
                 }
-                Definition::ProcessStart { .. } | Definition::Notice { .. } => definitions.add(definition),
+                Definition::ProcessStart { .. } | Definition::Notice { .. } | Definition::AllocationFailed { .. } => {
+                    definitions.add(definition);
+                }
                 _ => {}
             }
         }
@@ -113,7 +120,10 @@ impl Outline {
         Summary {
             event_count: self.catalogue.event_count(),
             process_count: processes.len(),
-            notices: each_once(self.images.values().flat_map(|definitions| sentences(&definitions.notices))),
+            notices: each_once(
+                self.images.values().flat_map(|definitions| sentences(&definitions.notices, self.job_start_ns)),
+            ),
+            failed_allocations: failed(self.images.values()),
         }
     }
 }
@@ -125,8 +135,13 @@ impl Trace {
             event_count: self.event_count(),
             process_count: self.process_count(),
             notices: each_once(self.processes().iter().flat_map(|process| process.notices.clone())),
+            failed_allocations: failed(self.images().iter().map(|image| &image.definitions)),
         }
     }
+}
+
+fn failed<'a>(images: impl Iterator<Item = &'a Definitions>) -> Vec<u64> {
+    images.flat_map(|definitions| definitions.failed_sizes.iter().copied()).collect()
 }
 
 fn each_once(notices: impl Iterator<Item = String>) -> Vec<String> {

@@ -3,7 +3,7 @@
 //! Every answer is an [`Observer`] of the same replay. The replay is sequential; what it does to one
 //! address does not depend on any other address, so it can be divided by address.
 
-use format::{Event, ThreadNumber};
+use format::{Event, StackId, ThreadNumber};
 
 use crate::image::{Image, ImageIndex};
 use crate::live_memory::{Ledger, LiveMemory};
@@ -18,8 +18,22 @@ pub(crate) trait Observer {
     /// Live bytes and blocks of a site change; `ns` is nanoseconds of the monotonic clock and never
     /// goes back.
     fn change(&mut self, site: SiteId, bytes: i64, blocks: i64, ns: u64);
-    /// The job has ended: what is live now, its process held in the end. Other processes may go on.
-    fn job_ends(&mut self) {}
+    /// A call has asked for memory and got none.
+    fn failed(&mut self, _failure: &Failure) {}
+    /// The job has ended at `ns`: what is live now, its process held in the end. Other processes may go on.
+    fn job_ends(&mut self, _ns: u64) {}
+}
+
+/// A call that asked for memory and got none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Failure {
+    pub(crate) image: ImageIndex,
+    pub(crate) thread: ThreadNumber,
+    pub(crate) stack: StackId,
+    /// Requested bytes.
+    pub(crate) size: u64,
+    /// When, nanoseconds of the monotonic clock.
+    pub(crate) ns: u64,
 }
 
 /// What a replay leaves behind.
@@ -96,7 +110,7 @@ impl<'a, O: Observer> Replay<'a, O> {
     fn end_job(&mut self) {
         if !self.job_ended {
             self.job_ended = true;
-            self.ledger.observer.job_ends();
+            self.ledger.observer.job_ends(self.ledger.clock_ns);
         }
     }
 }
@@ -129,5 +143,9 @@ impl<O: Observer> Ledger for SiteLedger<'_, O> {
     #[inline]
     fn change(&mut self, site: SiteId, bytes: i64, blocks: i64) {
         self.observer.change(site, bytes, blocks, self.clock_ns);
+    }
+
+    fn failed(&mut self, image: ImageIndex, thread: ThreadNumber, stack: StackId, size: u64) {
+        self.observer.failed(&Failure { image, thread, stack, size, ns: self.clock_ns });
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use format::RecordingEnd;
+use format::{ChunkHeader, ChunkKind, RecordingEnd};
 
 use crate::bytes::human_bytes;
 use crate::catalogue::Catalogue;
@@ -27,9 +27,11 @@ impl Soundness {
         images: &[Image],
         sources: &Sources,
         end: Option<&RecordingEnd>,
+        start_ns: u64,
     ) -> Soundness {
         let mut losses = Vec::new();
         losses.extend(damaged(index));
+        losses.extend(damaged_chunks(index, catalogue, start_ns));
         losses.extend(index.cut_short_at.map(|offset| {
             format!("the trace is cut short at byte {offset}: what was recorded after that is not in the results")
         }));
@@ -43,10 +45,13 @@ impl Soundness {
         if images.is_empty() && !damaged {
             warnings.push(NOTHING_RECORDED.to_owned());
         }
-        warnings.extend(notices(images));
+        warnings.extend(notices(images, start_ns));
         Soundness { complete, damaged, warnings }
     }
 }
+
+/// So many damaged chunks are named; of a trace that is full of them, that says enough.
+const MOST_DAMAGED_CHUNKS: usize = 5;
 
 const NO_END: &str = "the recording did not end in order: the results are what had been recorded up to then";
 
@@ -71,6 +76,36 @@ fn damaged(index: &ChunkIndex) -> Option<String> {
         let bytes = human_bytes(bytes);
         format!("{stretches} of the trace (about {bytes}) had to be passed over: what was recorded there is not in the results")
     })
+}
+
+/// Which chunks are damaged, as far as they still say that and it can be so.
+fn damaged_chunks(index: &ChunkIndex, catalogue: &Catalogue, start_ns: u64) -> Vec<String> {
+    let believable: Vec<&ChunkHeader> = index.damaged_headers.iter().filter(|header| catalogue.lacks(header)).collect();
+    let seconds = |ns: u64| ns.saturating_sub(start_ns) as f64 / 1e9;
+    let sentence = |header: &&ChunkHeader| {
+        let ChunkHeader { process, thread, chunk_number, first_ns, last_ns, .. } = header;
+        match header.kind {
+            ChunkKind::Events => format!(
+                "chunk {chunk_number} of thread {} of process {} is damaged: its {}, from {:.6} s to {:.6} s, {} not in \
+                 the results; what they say of the time before is not touched by that",
+                thread.0,
+                process.pid,
+                count(header.event_count.into(), "event"),
+                seconds(*first_ns),
+                seconds(*last_ns),
+                are(header.event_count.into()),
+            ),
+            _ => format!(
+                "chunk {chunk_number} of the definitions of process {} is damaged: some of its functions, lines or \
+                 threads are unknown",
+                process.pid
+            ),
+        }
+    };
+    let mut sentences: Vec<String> = believable.iter().take(MOST_DAMAGED_CHUNKS).map(sentence).collect();
+    let more = believable.len().saturating_sub(MOST_DAMAGED_CHUNKS) as u64;
+    sentences.extend((more > 0).then(|| format!("{} more {} damaged", count(more, "chunk"), are(more))));
+    sentences
 }
 
 fn missing(catalogue: &Catalogue) -> Option<String> {
@@ -100,10 +135,10 @@ fn lost_events(images: &[Image], end: &RecordingEnd) -> Option<String> {
 }
 
 /// One sentence per different notice, with the processes it is about.
-fn notices(images: &[Image]) -> Vec<String> {
+fn notices(images: &[Image], start_ns: u64) -> Vec<String> {
     let mut pids_of_notice = BTreeMap::<String, Vec<u32>>::new();
     for image in images {
-        for notice in image.notices() {
+        for notice in image.notices(start_ns) {
             pids_of_notice.entry(notice).or_default().push(image.key.pid);
         }
     }
@@ -120,5 +155,9 @@ fn count(number: u64, what: &str) -> String {
 }
 
 fn count_is(number: u64, what: &str) -> String {
-    format!("{} {}", count(number, what), if number == 1 { "is" } else { "are" })
+    format!("{} {}", count(number, what), are(number))
+}
+
+fn are(number: u64) -> &'static str {
+    if number == 1 { "is" } else { "are" }
 }

@@ -5,15 +5,13 @@ use std::io::Write;
 use polars::prelude::{Column, CsvWriter, DataFrame, NamedFrom, SerWriter, Series};
 
 use crate::error::AnalyzerError;
-use crate::peak::{CallSite, Peak};
+use crate::held::CallSite;
 use crate::timeline::{Timeline, TimelineRow, TimelineTotal};
 
-/// `function,file,line,live_bytes,live_blocks,share`: what each call site holds at the peak, and
-/// its share of the peak from 0 to 1. Largest first, nothing cut off. The trace is there for columns
-/// that need it (source lines); those of today do not.
-pub fn call_sites(peak: &Peak) -> Result<DataFrame, AnalyzerError> {
-    let rows = &peak.call_sites;
-    let share = |row: &CallSite| row.live_bytes as f64 / peak.peak_bytes.max(1) as f64;
+/// `function,file,line,live_bytes,live_blocks,share`: what each call site holds at an instant, and its share of
+/// `total_bytes` from 0 to 1. In the order given, nothing cut off.
+pub fn call_sites(rows: &[CallSite], total_bytes: u64) -> Result<DataFrame, AnalyzerError> {
+    let share = |row: &CallSite| row.live_bytes as f64 / total_bytes.max(1) as f64;
     Ok(DataFrame::new(
         rows.len(),
         vec![

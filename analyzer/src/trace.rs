@@ -70,7 +70,8 @@ impl Trace {
         let recording_end = catalogue.ends.iter().rev().find_map(|place| read_end(&bytes, place));
         image::relate(&mut images, recording_end.as_ref().map(|end| end.end_ns));
         let sources = Sources::read(&bytes, &catalogue.sources);
-        let soundness = Soundness::judge(&index, &catalogue, &images, &sources, recording_end.as_ref());
+        let soundness =
+            Soundness::judge(&index, &catalogue, &images, &sources, recording_end.as_ref(), header.monotonic_start_ns);
         let processes = images.iter().map(|image| Process::of_image(image, header.monotonic_start_ns)).collect();
         Ok(Trace { name, bytes, header, images, processes, sources, recording_end, soundness })
     }
@@ -176,7 +177,7 @@ impl Process {
             first_ns: image.first_ns.saturating_sub(job_start_ns),
             last_ns: image.last_ns.saturating_sub(job_start_ns),
             event_count: image.event_count(),
-            notices: image.notices(),
+            notices: image.notices(job_start_ns),
         }
     }
 }

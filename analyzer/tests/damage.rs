@@ -82,6 +82,52 @@ fn a_flipped_bit_anywhere_costs_only_its_chunk() {
     }
 }
 
+/// Found by fuzzing: sizes that add up to more than 64 bits hold.
+#[test]
+fn sizes_that_cannot_be_draw_no_picture() {
+    let [first, second, third] = [(1u64 << 63) + 10, 3 << 62, 1 << 63];
+    let story = format!(
+        "process 10
+         code 1 f job.py 1
+         path 1 0 1
+         code 2 g job.py 2
+         path 2 0 2
+         path 3 1 2
+         alloc 1000 {first} stack=1
+         alloc 2000 {second} stack=2
+         alloc 3000 {third} stack=3
+         end"
+    );
+    let trace = open(&story);
+    let mut svg = Vec::new();
+    analyzer::flamegraph::write(&peak(&trace).unwrap(), &trace, &mut svg).unwrap();
+    assert!(String::from_utf8(svg).unwrap().contains("Sizes are damaged"));
+}
+
+/// Of a chunk whose payload is damaged it is known which one it was, and what it had.
+#[test]
+fn a_damaged_chunk_is_named_with_its_events_and_their_time() {
+    let bytes = trace_bytes(STORY);
+    let mut named = Vec::new();
+    for offset in chunk_offsets(&bytes) {
+        let mut damaged = bytes.clone();
+        damaged[offset + CHUNK_HEADER_BYTES + 3] ^= 1;
+        let warnings = questions(damaged).unwrap().warnings;
+        named.extend(warnings.into_iter().filter(|warning| warning.starts_with("chunk ")));
+    }
+    let expected = [
+        "chunk 0 of thread 1 of process 10 is damaged: its 1 event, from 0.000000 s to 0.000000 s, is not in the results",
+        "chunk 1 of thread 1 of process 10 is damaged: its 2 events, from 0.000000 s to 0.000000 s, are not in the results",
+        "chunk 2 of thread 1 of process 10 is damaged: its 1 event,",
+        "chunk 0 of thread 2 of process 10 is damaged: its 1 event,",
+        "chunk 0 of the definitions of process 10 is damaged: some of its functions, lines or threads are unknown",
+    ];
+    for expected in expected {
+        assert!(named.iter().any(|warning| warning.starts_with(expected)), "{expected} is not among {named:#?}");
+    }
+    assert_eq!(named.len(), expected.len(), "{named:#?}");
+}
+
 #[test]
 fn a_cut_trace_says_where() {
     let bytes = trace_bytes(STORY);

@@ -68,7 +68,7 @@ impl Growing {
 fn it_says_what_the_trace_says() {
     let bytes = trace_bytes(STORY);
     let mut file = Growing::new();
-    let mut outline = Outline::new(first_chunk());
+    let mut outline = Outline::new(&header(), first_chunk());
     assert!(file.read_on(&mut outline), "there is nothing yet");
     for chunk in chunks(&bytes) {
         let (beginning, rest) = chunk.split_at(chunk.len() / 2);
@@ -90,7 +90,7 @@ fn it_says_what_the_trace_says() {
 fn chunks_that_are_there_twice_count_once() {
     let bytes = trace_bytes(STORY);
     let (mut file, mut all) = (Growing::new(), header().encode().unwrap());
-    let mut outline = Outline::new(first_chunk());
+    let mut outline = Outline::new(&header(), first_chunk());
     for chunk in chunks(&bytes) {
         for _ in 0..2 {
             file.grow(chunk);
@@ -109,7 +109,7 @@ fn what_is_behind_a_torn_chunk_is_for_the_trace_to_say() {
     let chunks = chunks(&bytes);
     for length in 1..chunks[1].len() {
         let mut file = Growing::new();
-        let mut outline = Outline::new(first_chunk());
+        let mut outline = Outline::new(&header(), first_chunk());
         file.grow(chunks[0]);
         file.grow(&chunks[1][..length]);
         chunks[1..].iter().for_each(|chunk| file.grow(chunk));
@@ -129,5 +129,5 @@ fn damaged_definitions_are_for_the_trace_to_say() {
     damaged[start + CHUNK_HEADER_BYTES + 8] ^= 1;
     let mut file = Growing::new();
     file.grow(&damaged[first_chunk() as usize..]);
-    assert!(!file.read_on(&mut Outline::new(first_chunk())));
+    assert!(!file.read_on(&mut Outline::new(&header(), first_chunk())));
 }

@@ -3,8 +3,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use bytesize::ByteSize;
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, value_parser};
 
 /// Rows of the peak table unless said.
 pub(crate) const PEAK_ROWS: u32 = 20;
@@ -36,7 +37,7 @@ pub(crate) enum Action {
     Analyze(AnalyzeArguments),
     /// Record a job, then show its peak and write the flamegraph
     #[command(
-        override_usage = "fil run [-o FILE] -- COMMAND [ARG…]",
+        override_usage = "fil run [OPTIONS] -- COMMAND [ARG…]",
         after_help = "Example:\n  fil run -- python job.py"
     )]
     Run(RecordArguments),
@@ -48,13 +49,27 @@ pub(crate) struct RecordArguments {
     /// Trace to write; one that is there already is kept as FILE.old
     #[arg(short, long, value_name = "FILE", default_value = crate::DEFAULT_TRACE)]
     pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) options: RecordOptions,
     /// The job: a command and its arguments
     #[arg(trailing_var_arg = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
 }
 
+/// How to record.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct RecordOptions {
+    /// Stop recording when the trace has this size, as in 500MB or 2GiB; the job goes on
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) max_trace_size: Option<ByteSize>,
+    /// Leave the arguments of the job's commands out of the trace: they may hold secrets
+    #[arg(long)]
+    pub(crate) no_command_line: bool,
+}
+
 /// What to answer, and in which form.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("call_sites").args(["peak", "out_of_memory"]).multiple(true))]
 pub(crate) struct AnalyzeArguments {
     /// Trace to read
     #[arg(value_name = "FILE", default_value = crate::DEFAULT_TRACE)]
@@ -65,6 +80,9 @@ pub(crate) struct AnalyzeArguments {
     /// Show memory over time
     #[arg(long, conflicts_with = "peak")]
     pub(crate) timeline: bool,
+    /// Show what was alive when there was no more memory, and who asked for more
+    #[arg(long, conflicts_with_all = ["peak", "timeline", "flamegraph"])]
+    pub(crate) out_of_memory: bool,
     /// Print the whole answer as JSON
     #[arg(long, conflicts_with = "csv")]
     pub(crate) json: bool,
@@ -74,8 +92,8 @@ pub(crate) struct AnalyzeArguments {
     /// Draw the call stacks at the peak into this SVG file
     #[arg(long, value_name = "OUT.svg", conflicts_with = "timeline")]
     pub(crate) flamegraph: Option<PathBuf>,
-    /// Rows of the peak table
-    #[arg(long, value_name = "N", default_value_t = PEAK_ROWS, conflicts_with = "timeline", requires = "peak", value_parser = value_parser!(u32).range(1..))]
+    /// Rows of the table of call sites
+    #[arg(long, value_name = "N", default_value_t = PEAK_ROWS, conflicts_with = "timeline", requires = "call_sites", value_parser = value_parser!(u32).range(1..))]
     pub(crate) rows: u32,
     /// Rows of the timeline's CSV or JSON: one per time and `call-site`, or one `total` per time
     #[arg(long, value_enum, hide_possible_values = true, default_value_t = TimelineRows::CallSite, value_name = "ROWS", conflicts_with = "peak", requires = "timeline")]
@@ -152,6 +170,19 @@ mod tests {
     }
 
     #[test]
+    fn a_size_is_read_as_people_write_it() {
+        let bytes = |size: &str| {
+            let arguments = parse(&format!("fil record --max-trace-size {size} -- python")).expect("valid");
+            let Action::Record(record) = arguments.action else { panic!("not record") };
+            record.options.max_trace_size.map(|size| size.as_u64())
+        };
+        assert_eq!(bytes("500MB"), Some(500_000_000));
+        assert_eq!(bytes("2GiB"), Some(2 << 30));
+        assert_eq!(bytes("4096"), Some(4096));
+        parse("fil record --max-trace-size much -- python").expect_err("no size");
+    }
+
+    #[test]
     fn a_mistake_is_told_in_one_line() {
         let error = parse("fil record --typo -- python job.py").expect_err("unknown option");
         assert_eq!(one_line(&error.to_string()), "unexpected argument '--typo' found (see `fil --help`)");
@@ -159,11 +190,23 @@ mod tests {
 
     #[test]
     fn one_view_and_one_form_at_a_time() {
-        for line in ["--peak --timeline", "--peak --json --csv", "--peak --by total", "--timeline --rows 5", "--rows 5"]
-        {
+        for line in [
+            "--peak --timeline",
+            "--peak --out-of-memory",
+            "--peak --json --csv",
+            "--peak --by total",
+            "--timeline --rows 5",
+            "--rows 5",
+        ] {
             parse(&format!("fil analyze {line}")).expect_err(line);
         }
-        for line in ["a.fil", "--flamegraph a.svg", "a.fil --peak --rows 5", "--timeline --by total --csv"] {
+        for line in [
+            "a.fil",
+            "--flamegraph a.svg",
+            "a.fil --peak --rows 5",
+            "--out-of-memory --rows 5 --json",
+            "--timeline --by total --csv",
+        ] {
             parse(&format!("fil analyze {line}")).expect(line);
         }
     }

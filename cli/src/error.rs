@@ -36,6 +36,8 @@ pub(crate) enum CliError {
              be run, and whose path has no space, colon or dollar sign", tried(.0)
     )]
     NoPlaceForLibrary(Option<(PathBuf, io::Error)>),
+    #[error("{} was removed while the job ran: what was recorded is lost", .0.display())]
+    TraceRemoved(PathBuf),
     #[error("cannot prepare for the job: {}", reason(.0))]
     Preparation(io::Error),
     #[error("cannot wait for the job: {}; the trace is there, without its end", reason(.0))]

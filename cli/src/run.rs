@@ -2,10 +2,10 @@
 //!
 //! What fil shows goes to stderr: stdout is the job's, and may be a file with its results.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::analyze::{self, Screen, flamegraph_file, peak_table};
+use crate::analyze::{self, Screen, flamegraph_file, out_of_memory_text, peak_table};
 use crate::arguments::{PEAK_ROWS, RecordArguments};
 use crate::ending::Ending;
 use crate::error::CliError;
@@ -17,8 +17,14 @@ pub(crate) fn run(arguments: &RecordArguments) -> Result<Ending, CliError> {
     if recording.finished.is_some() {
         let trace = analyze::open(&arguments.output)?;
         let peak = analyzer::peak(&trace)?;
+        let want = analyzer::out_of_memory(&trace)?;
         let mut stderr = io::stderr().lock();
-        peak_table::write(&peak, &trace, PEAK_ROWS as usize, &Screen::of(&stderr), &mut stderr)?;
+        let screen = Screen::of(&stderr);
+        if let Some(want) = &want {
+            out_of_memory_text::write(want, &trace, PEAK_ROWS as usize, &screen, &mut stderr)?;
+            writeln!(stderr)?;
+        }
+        peak_table::write(&peak, &trace, PEAK_ROWS as usize, &screen, &mut stderr)?;
         flamegraph_file::write(&peak, &trace, &flamegraph_path(&arguments.output))?;
     }
     Ok(recording.ending)

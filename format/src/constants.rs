@@ -43,6 +43,9 @@ pub const MAX_COMMAND_BYTES: usize = 16 << 10;
 /// A line table is stored in pieces of at most this many bytes, so that a piece fits into a slot.
 pub const MAX_LINE_TABLE_PIECE: usize = 16 << 10;
 
+/// Calls that asked for memory and got none are told as definitions up to this many per process.
+pub const MAX_TOLD_FAILURES: u32 = 2;
+
 /// Bytes of events between two time stamps: as many as 300 events take, most often, which are over in some 20
 /// microseconds. A clock is read in 7 to 50 ns, and what it shows hardly compresses: with 192 bytes it took a fifth of
 /// what recording costs, and a sixth of a trace.

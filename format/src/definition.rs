@@ -114,6 +114,8 @@ pub enum Definition<'a> {
     Notice {
         /// What it is about.
         kind: NoticeKind,
+        /// When it was noticed, nanoseconds of `CLOCK_MONOTONIC`.
+        time_ns: u64,
         /// A sentence for people.
         text: &'a str,
     },
@@ -123,6 +125,14 @@ pub enum Definition<'a> {
         thread: ThreadNumber,
         /// The name.
         name: &'a str,
+    },
+    /// A call asked for memory and got none. Written for the first [`MAX_TOLD_FAILURES`](crate::constants::MAX_TOLD_FAILURES)
+    /// of a process, for those who do not read events.
+    AllocationFailed {
+        /// When, nanoseconds of `CLOCK_MONOTONIC`.
+        time_ns: u64,
+        /// Requested bytes.
+        size: u64,
     },
 }
 

@@ -100,6 +100,13 @@ pub enum Event {
         /// Call stack of the call.
         stack: StackId,
     },
+    /// A call asked for `size` bytes, of whichever allocator or of a mapping, and got none for want of memory.
+    Failed {
+        /// Requested bytes.
+        size: u64,
+        /// Call stack of the call.
+        stack: StackId,
+    },
     /// Mark: the monotonic clock shows this.
     Time {
         /// Nanoseconds of `CLOCK_MONOTONIC`.

@@ -5,8 +5,9 @@ use crate::error::FormatError;
 use crate::event::{Domain, Event, MappingKind};
 use crate::event_encoder::{
     ALLOC_CODE_SHIFT, ALLOC_DISTANCE, FREE_CODE_SHIFT, FREE_DISTANCE, HEAD_ALLOC, HEAD_FREE, OTHER_ALLOC_HEAP,
-    OTHER_ALLOC_HEAP_NEARBY, OTHER_ALLOC_PYTHON, OTHER_ALLOC_PYTHON_NEARBY, OTHER_FREE, OTHER_MAP, OTHER_PROTECT,
-    OTHER_REMAP, OTHER_TIME, OTHER_TURN, OTHER_UNDO_FREE, OTHER_UNMAP, STACK_OF_SAME_PATH, STACK_SPELLED_OUT,
+    OTHER_ALLOC_HEAP_NEARBY, OTHER_ALLOC_PYTHON, OTHER_ALLOC_PYTHON_NEARBY, OTHER_FAILED, OTHER_FREE, OTHER_MAP,
+    OTHER_PROTECT, OTHER_REMAP, OTHER_TIME, OTHER_TURN, OTHER_UNDO_FREE, OTHER_UNMAP, STACK_OF_SAME_PATH,
+    STACK_SPELLED_OUT,
 };
 use crate::event_model::{Class, EventModel};
 use crate::ids::{PathId, StackId};
@@ -161,6 +162,10 @@ impl<'a> EventDecoder<'a> {
             OTHER_ALLOC_HEAP => self.spelled_alloc(at, Domain::Heap),
             OTHER_ALLOC_PYTHON_NEARBY => self.alloc_nearby(at, Domain::Python),
             OTHER_ALLOC_HEAP_NEARBY => self.alloc_nearby(at, Domain::Heap),
+            OTHER_FAILED => {
+                let (size, stack) = (read(self.bytes, at)?, self.stack(at)?);
+                Ok(Event::Failed { size, stack })
+            }
             _ => Err(FormatError::UnknownEvent { tag, offset }),
         }
     }

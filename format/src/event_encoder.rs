@@ -34,6 +34,7 @@ pub(crate) const OTHER_ALLOC_PYTHON: u8 = 16;
 pub(crate) const OTHER_ALLOC_HEAP: u8 = 17;
 pub(crate) const OTHER_ALLOC_PYTHON_NEARBY: u8 = 18;
 pub(crate) const OTHER_ALLOC_HEAP_NEARBY: u8 = 19;
+pub(crate) const OTHER_FAILED: u8 = 20;
 const _: () = assert!(OTHER_MAP as usize + 2 * MappingKind::ALL.len() == OTHER_PROTECT as usize);
 
 /// Codes of stacks, behind those of recent ones: the path is the last one, or is told too.
@@ -218,6 +219,13 @@ impl EventEncoder {
         self.stack(out, at, stack)
     }
 
+    /// A call asked for memory and got none.
+    pub fn failed(&mut self, out: &mut EventRoom, size: u64, stack: StackId) -> usize {
+        let at = self.tag(out, OTHER_FAILED);
+        let at = write(out, at, size);
+        self.stack(out, at, stack)
+    }
+
     /// Mark: the clock shows `ns`. A clock that goes back is written as standing still.
     pub fn time(&mut self, out: &mut EventRoom, ns: u64) -> usize {
         let at = self.tag(out, OTHER_TIME);
@@ -250,6 +258,7 @@ impl EventEncoder {
                 self.protect(&mut out, accessible, address, length, stack)
             }
             Event::Remap { address, length, stack } => self.remap(&mut out, address, length, stack),
+            Event::Failed { size, stack } => self.failed(&mut out, size, stack),
             Event::Time { ns } => self.time(&mut out, ns),
             Event::Turn { turn } => self.turn(&mut out, turn),
         };

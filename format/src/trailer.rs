@@ -24,6 +24,8 @@ pub struct RecordingEnd {
     pub end_ns: u64,
     /// Events in the trace, over all processes.
     pub event_count: u64,
+    /// How many processes the kernel killed for want of memory meanwhile, in the control group of `fil record`.
+    pub oom_kills: u64,
 }
 
 /// A source file as it was when the recording ended.

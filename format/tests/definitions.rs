@@ -58,7 +58,8 @@ impl Owned {
             4 => Definition::CallPath { id: PathId(a), caller: PathId(b), instruction: c, code: CodeId(d) },
             5 => Definition::ResidentMemory { time_ns: first, bytes: second },
             6 => Definition::ThreadName { thread: ThreadNumber(a), name: function },
-            _ => Definition::Notice { kind: NoticeKind::RecordingStopped, text: file },
+            7 => Definition::AllocationFailed { time_ns: first, size: second },
+            _ => Definition::Notice { kind: NoticeKind::RecordingStopped, time_ns: first, text: file },
         }
     }
 }
@@ -73,7 +74,7 @@ fn long_number() -> impl Strategy<Value = u64> {
 
 fn owned() -> impl Strategy<Value = Owned> {
     (
-        0u8..8,
+        0u8..9,
         [number(), number(), number(), number()],
         [long_number(), long_number()],
         ["\\PC{0,40}", "\\PC{0,300}"],
@@ -111,9 +112,9 @@ proptest! {
     }
 
     #[test]
-    fn the_end_comes_back(code: i32, killed: bool, end_ns: u64, event_count: u64) {
+    fn the_end_comes_back(code: i32, killed: bool, end_ns: u64, event_count: u64, oom_kills: u64) {
         let job_end = if killed { JobEnd::Killed(code) } else { JobEnd::Exited(code) };
-        let end = RecordingEnd { job_end, end_ns, event_count };
+        let end = RecordingEnd { job_end, end_ns, event_count, oom_kills };
         let bytes = encode_recording_end(&end).expect("encodes");
         prop_assert_eq!(decode_recording_end(&bytes), Ok(end));
     }

@@ -53,6 +53,7 @@ fn event() -> impl Strategy<Value = Event> {
         ),
         1 => (address(), size(), stack())
             .prop_map(|(address, length, stack)| Event::Remap { address, length, stack }),
+        1 => (size(), stack()).prop_map(|(size, stack)| Event::Failed { size, stack }),
         1 => any::<u64>().prop_map(|ns| Event::Time { ns }),
         4 => prop_oneof![(0u64..100_000), any::<u64>()].prop_map(|turn| Event::Turn { turn }),
     ]
@@ -174,11 +175,12 @@ fn no_event_is_longer_than_promised() {
         Event::Unmap { address: u64::MAX, length: u64::MAX },
         Event::Protect { accessible: true, address: u64::MAX, length: u64::MAX, stack },
         Event::Remap { address: u64::MAX, length: u64::MAX, stack },
+        Event::Failed { size: u64::MAX, stack },
         Event::Time { ns: u64::MAX },
         Event::Turn { turn: u64::MAX },
     ];
     let lengths = longest.map(|event| encode_events(&[event]).len());
-    assert_eq!(lengths, [32, 11, 1, 32, 21, 32, 32, 11, 11]);
+    assert_eq!(lengths, [32, 11, 1, 32, 21, 32, 32, 22, 11, 11]);
     assert!(lengths.iter().all(|&length| length <= MAX_EVENT_BYTES));
 }
 
@@ -223,7 +225,7 @@ fn marks_are_not_events_of_the_job() {
 
 #[test]
 fn what_is_unknown_is_named() {
-    let tag = 3 | 20 << 2;
+    let tag = 3 | 21 << 2;
     let bytes = [0x0f, 0x01, 0x01, tag, 0, 0];
     let mut decoder = EventDecoder::new(&bytes, 0, 0);
     assert_eq!(decoder.next(), Some(Ok(Event::Unmap { address: 1, length: 1 })));

@@ -29,7 +29,7 @@ use crate::real;
 use crate::session::{FullSlot, Session};
 use crate::trace_file::TraceFile;
 use crate::turn::Turn;
-use crate::{process_status, python, threads};
+use crate::{process_status, python, reserve, threads};
 
 /// zstd's level. Measured on events of dicts and strings, json, asyncio and pandas, 7 to 13 million of each: level 1 0.48, 1.06,
 /// 0.87 and 0.50 bytes an event, level -1 0.53, 1.21, 0.95 and 0.58.
@@ -145,6 +145,7 @@ pub(crate) fn new_chunk_writer() -> Result<ChunkWriter, String> {
 fn work(session: &Session, trace: &mut TraceFile, chunk_writer: &mut ChunkWriter) -> Result<(), String> {
     let mut last_look_ns = 0;
     let mut late_python_told = false;
+    let mut want_of_memory_told = false;
     while !STOP_ASKED.load(Ordering::Acquire) {
         let seen = session.work.rings();
         while let Some(full) = session.next_full() {
@@ -161,6 +162,7 @@ fn work(session: &Session, trace: &mut TraceFile, chunk_writer: &mut ChunkWriter
             look_at_resident_memory(now);
             late_python_told = late_python_told || python::came_late() && tell_of_late_python();
         }
+        want_of_memory_told = want_of_memory_told || reserve::is_half_taken() && tell_of_want_of_memory();
         if threads::first_thread_ended() && process_status::only_this_thread_is_left() {
             end_process();
         }
@@ -205,6 +207,7 @@ fn append(
     // After an error the slot stays in the spool, in use, for whoever finishes the trace.
     trace.append(chunk).map_err(|error| match error.kind() {
         ErrorKind::WriteZero | ErrorKind::StorageFull => "the disk is full".to_owned(),
+        ErrorKind::QuotaExceeded => "the trace has the size that it may have".to_owned(),
         _ => format!("the trace cannot be written: {error}"),
     })?;
     session.appended(full.slot);
@@ -219,15 +222,23 @@ fn look_at_resident_memory(now: u64) {
 
 /// Says whether it could.
 fn tell_of_late_python() -> bool {
-    let text = "Python was loaded when the process already ran";
-    DefinitionLog::write_without_waiting(&Definition::Notice { kind: NoticeKind::NoStacks, text })
+    tell_without_waiting(NoticeKind::NoStacks, "Python was loaded when the process already ran")
+}
+
+/// The same.
+fn tell_of_want_of_memory() -> bool {
+    tell_without_waiting(NoticeKind::RecordingStopped, "there is no memory left for it")
+}
+
+fn tell_without_waiting(kind: NoticeKind, text: &str) -> bool {
+    DefinitionLog::write_without_waiting(&Definition::Notice { kind, time_ns: now_ns(), text })
 }
 
 /// Recording ends here, the job goes on.
 pub(crate) fn give_up(reason: &str) {
     if guard::is_on() {
         guard::switch_off();
-        DefinitionLog::write(&Definition::Notice { kind: NoticeKind::RecordingStopped, text: reason });
+        DefinitionLog::write_notice(NoticeKind::RecordingStopped, reason);
     }
 }
 
@@ -237,9 +248,8 @@ pub(crate) fn give_up_without_waiting(reason: &str) {
     const ATTEMPTS: usize = 1000;
     if guard::is_on() {
         guard::switch_off();
-        let notice = Definition::Notice { kind: NoticeKind::RecordingStopped, text: reason };
         for _ in 0..ATTEMPTS {
-            if DefinitionLog::write_without_waiting(&notice) {
+            if tell_without_waiting(NoticeKind::RecordingStopped, reason) {
                 break;
             }
             std::thread::yield_now();

@@ -1,7 +1,7 @@
 //! What `fil record` tells its recorder: in a file beside the library, which every program finds that loads the library,
 //! whatever else of its environment somebody has changed.
 
-use std::ffi::{CString, OsStr, OsString, c_void};
+use std::ffi::{CStr, CString, OsStr, OsString, c_void};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -9,8 +9,9 @@ use std::path::Path;
 use crate::library::library_of;
 use crate::trace_file::TraceFile;
 
-/// Name of the file. Its fields, each with a zero byte behind it: the trace, the folder of the spools, and the process id of
-/// `fil record`, in decimal digits.
+/// Name of the file. Its fields, each with a zero byte behind it: the trace, the folder of the spools, the process id of
+/// `fil record`, the size at which the trace is to end, in bytes, and 1 if arguments of command lines are recorded, else 0.
+/// Numbers are decimal.
 const FILE_NAME: &str = "recording";
 
 /// See the module.
@@ -19,6 +20,8 @@ pub(crate) struct Configuration {
     trace_path: CString,
     spool_directory: OsString,
     launcher_pid: u32,
+    max_trace_bytes: u64,
+    with_arguments: bool,
 }
 
 impl Configuration {
@@ -30,11 +33,14 @@ impl Configuration {
 
     fn parse(file: &[u8]) -> Option<Configuration> {
         let mut fields = file.split(|byte| *byte == 0);
-        let [trace, spools, launcher] = [fields.next()?, fields.next()?, fields.next()?];
+        let [trace, spools] = [fields.next()?, fields.next()?];
+        let mut number = || std::str::from_utf8(fields.next()?).ok()?.parse::<u64>().ok();
         Some(Configuration {
             trace_path: CString::new(trace).ok()?,
             spool_directory: OsStr::from_bytes(spools).to_owned(),
-            launcher_pid: std::str::from_utf8(launcher).ok()?.parse().ok()?,
+            launcher_pid: number()?.try_into().ok()?,
+            max_trace_bytes: number()?,
+            with_arguments: number()? != 0,
         })
     }
 
@@ -44,7 +50,12 @@ impl Configuration {
 
     /// Opens the trace that `fil record` created.
     pub(crate) fn open_trace(&self) -> io::Result<TraceFile> {
-        TraceFile::open(self.trace_path.clone())
+        TraceFile::open(self.trace_path.clone(), self.max_trace_bytes)
+    }
+
+    /// What of a command line is recorded: all, or only the command.
+    pub(crate) fn recorded<'a, 'b>(&self, arguments: &'a [&'b CStr]) -> &'a [&'b CStr] {
+        if self.with_arguments { arguments } else { &arguments[..arguments.len().min(1)] }
     }
 
     /// Whether this process is the command itself rather than something that it started.
@@ -59,12 +70,14 @@ mod tests {
 
     #[test]
     fn paths_may_be_anything_and_a_part_of_a_file_is_none() {
-        let file = b"/a b/\n\xff.fil\0/dev/shm/spools\x001234\0";
+        let file = b"/a b/\n\xff.fil\0/dev/shm/spools\x001234\x005000\x000\0";
         let configuration = Configuration::parse(file).expect("whole");
         assert_eq!(configuration.trace_path.as_bytes(), b"/a b/\n\xff.fil");
         assert_eq!(configuration.spool_directory(), "/dev/shm/spools");
         assert_eq!(configuration.launcher_pid, 1234);
-        for length in [0, 5, 12, 28] {
+        assert_eq!(configuration.max_trace_bytes, 5000);
+        assert_eq!(configuration.recorded(&[c"python", c"secret"]), [c"python"]);
+        for length in [0, 5, 12, 28, 34, 37] {
             assert!(Configuration::parse(&file[..length]).is_none(), "{length}");
         }
     }

@@ -1,7 +1,7 @@
 //! The definitions of this process, in a slot of their own: they are rare, so one lock serves all
 //! threads, and they stay out of the way of the events.
 
-use format::constants::{MAX_LINE_TABLE_PIECE, MAX_NAME_BYTES};
+use format::constants::{MAX_LINE_TABLE_PIECE, MAX_NAME_BYTES, MAX_TOLD_FAILURES};
 use format::spool::SLOT_CAPACITY;
 use format::{ChunkKind, CodeId, Definition, LineTableFormat, NoticeKind, ThreadNumber, encode_definition};
 
@@ -19,6 +19,7 @@ pub(crate) struct DefinitionLog {
     slot: Option<Slot>,
     first_ns: u64,
     chunk_number: u64,
+    told_failures: u32,
     /// Why recording stopped while the lock was held, until that is written.
     stop_reason: Option<String>,
 }
@@ -33,7 +34,8 @@ pub(crate) struct CodeDescription<'a> {
 }
 
 impl DefinitionLog {
-    const EMPTY: DefinitionLog = DefinitionLog { slot: None, first_ns: 0, chunk_number: 0, stop_reason: None };
+    const EMPTY: DefinitionLog =
+        DefinitionLog { slot: None, first_ns: 0, chunk_number: 0, told_failures: 0, stop_reason: None };
 
     /// Takes the lock.
     pub(crate) fn lock() -> Locked<'static, DefinitionLog> {
@@ -49,6 +51,20 @@ impl DefinitionLog {
             log.add_with(definition, |_, session| session.spool.take_beyond_comfort());
         }
         free
+    }
+
+    /// Writes that a call asked for `size` bytes and got none, of the first such calls only.
+    pub(crate) fn tell_of_failure(size: u64) {
+        let mut log = LOG.lock();
+        if log.told_failures < MAX_TOLD_FAILURES {
+            log.told_failures += 1;
+            log.add(&Definition::AllocationFailed { time_ns: now_ns(), size });
+        }
+    }
+
+    /// Writes a notice of this instant.
+    pub(crate) fn write_notice(kind: NoticeKind, text: &str) {
+        DefinitionLog::write(&Definition::Notice { kind, time_ns: now_ns(), text });
     }
 
     /// Held while the process forks.
@@ -76,7 +92,16 @@ impl DefinitionLog {
             })
         });
         if let Some(reason) = self.stop_reason.take() {
-            self.add(&Definition::Notice { kind: NoticeKind::RecordingStopped, text: &reason });
+            let kind = NoticeKind::RecordingStopped;
+            self.add(&Definition::Notice { kind, time_ns: now_ns(), text: &reason });
+        }
+    }
+
+    /// Recording ends here, the job goes on: what [`crate::background::give_up`] does, for one who has the lock.
+    pub(crate) fn stop(&mut self, reason: &str) {
+        if guard::is_on() {
+            guard::switch_off();
+            self.add(&Definition::Notice { kind: NoticeKind::RecordingStopped, time_ns: now_ns(), text: reason });
         }
     }
 

@@ -6,9 +6,18 @@ pub(crate) struct ErrnoKept(i32);
 
 impl ErrnoKept {
     pub(crate) fn new() -> ErrnoKept {
-        // SAFETY: glibc returns the address of the calling thread's errno, always valid.
-        ErrnoKept(unsafe { *libc::__errno_location() })
+        ErrnoKept(errno())
     }
+}
+
+/// Whether the last call that failed did so for want of memory.
+pub(crate) fn is_no_memory() -> bool {
+    errno() == libc::ENOMEM
+}
+
+fn errno() -> i32 {
+    // SAFETY: glibc returns the address of the calling thread's errno, always valid.
+    unsafe { *libc::__errno_location() }
 }
 
 impl Drop for ErrnoKept {

@@ -10,6 +10,8 @@
 //! Segments and buckets come from the kernel as zeros, which take no memory until they are used.
 #![allow(unsafe_code)]
 
+use std::alloc::{Layout, alloc_zeroed};
+use std::ptr::NonNull;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
@@ -95,23 +97,24 @@ impl InternTable {
     }
 
     /// Gives the key, which is not in the table, the id [`InternTable::next_id`]. One thread at a time.
-    /// `false` if the table is full.
+    /// `false` if the table is full, or there is no memory for more.
     pub(crate) fn insert(&self, key: Key) -> bool {
         let id = self.next_id();
         let (segment, place) = place_of(id);
         let Some(segment_cell) = self.segments.get(segment) else { return false };
-        let nodes = segment_cell.get_or_init(|| {
-            // SAFETY: a node is made of atomic numbers, which may be 0.
-            unsafe { Box::new_zeroed_slice((FIRST_SEGMENT << segment) as usize).assume_init() }
-        });
+        let generation =
+            GENERATION_BITS.iter().position(|bits| id <= NODES_PER_BUCKET << bits).unwrap_or(GENERATION_BITS.len() - 1);
+        let bits = GENERATION_BITS[generation];
+        let Some(nodes) = get_or_make(segment_cell, || zeros((FIRST_SEGMENT << segment) as usize)) else {
+            return false;
+        };
+        let Some(buckets) = get_or_make(&self.generations[generation], || self.all_in_chains(bits)) else {
+            return false;
+        };
         let node = &nodes[place];
         for (stored, value) in node.key.iter().zip(key) {
             stored.store(value, Ordering::Relaxed);
         }
-        let generation =
-            GENERATION_BITS.iter().position(|bits| id <= NODES_PER_BUCKET << bits).unwrap_or(GENERATION_BITS.len() - 1);
-        let bits = GENERATION_BITS[generation];
-        let buckets = self.generations[generation].get_or_init(|| self.all_in_chains(bits));
         self.newest.store(generation, Ordering::Release);
         self.count.store(id, Ordering::Release);
         link(buckets, bits, id, node);
@@ -120,15 +123,14 @@ impl InternTable {
 
     /// The buckets of a new generation, with all nodes that there are.
     #[cold]
-    fn all_in_chains(&self, bits: u32) -> Box<[AtomicU32]> {
-        // SAFETY: an atomic number may be 0, which is NONE.
-        let buckets: Box<[AtomicU32]> = unsafe { Box::new_zeroed_slice(1 << bits).assume_init() };
+    fn all_in_chains(&self, bits: u32) -> Option<Box<[AtomicU32]>> {
+        let buckets: Box<[AtomicU32]> = zeros(1 << bits)?;
         for id in 1..self.next_id() {
             if let Some(node) = self.node(id).filter(|node| node.key() != FORGOTTEN) {
                 link(&buckets, bits, id, node);
             }
         }
-        buckets
+        Some(buckets)
     }
 
     /// Forgets the key; its id is not given again. One thread at a time. `false` if there is no such key.
@@ -146,6 +148,35 @@ impl InternTable {
         let (segment, place) = place_of(id);
         self.segments.get(segment)?.get()?.get(place)
     }
+}
+
+/// What may be zeros.
+///
+/// # Safety
+/// All bytes zero is a value of the type.
+unsafe trait Zeros {}
+
+// SAFETY: an atomic number may be 0, which is NONE.
+unsafe impl Zeros for AtomicU32 {}
+// SAFETY: a node is made of these.
+unsafe impl Zeros for Node {}
+
+/// A slice of zeros, unless there is no memory for it.
+fn zeros<Item: Zeros>(length: usize) -> Option<Box<[Item]>> {
+    let layout = Layout::array::<Item>(length).ok()?;
+    // SAFETY: lengths are not 0, nor are the items' sizes.
+    let start = NonNull::new(unsafe { alloc_zeroed(layout) })?;
+    // SAFETY: a block of the global allocator's with the layout of the slice, whose items may be zeros.
+    Some(unsafe { Box::from_raw(NonNull::slice_from_raw_parts(start.cast(), length).as_ptr()) })
+}
+
+/// What is in the cell, or else is made now, if it can be made. One thread at a time.
+fn get_or_make<Value>(cell: &OnceLock<Value>, make: impl FnOnce() -> Option<Value>) -> Option<&Value> {
+    if cell.get().is_none() {
+        // Fails only if there is one already.
+        let _ = cell.set(make()?);
+    }
+    cell.get()
 }
 
 /// Puts a node in front of the chain of its bucket.

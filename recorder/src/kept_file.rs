@@ -84,7 +84,7 @@ impl KeptFile {
 
 fn open_high(path: &CString, flags: i32) -> io::Result<i32> {
     // SAFETY: the path is a C string; the mode is given as O_CREAT wants it.
-    let low = unsafe { libc::open(path.as_ptr(), flags | libc::O_CLOEXEC, 0o600) };
+    let low = unsafe { libc::open(path.as_ptr(), flags | libc::O_CLOEXEC | libc::O_NOFOLLOW, 0o600) };
     if low < 0 {
         return Err(io::Error::last_os_error());
     }

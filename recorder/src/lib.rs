@@ -42,6 +42,7 @@ mod process_status;
 mod python;
 mod real;
 mod record;
+mod reserve;
 mod session;
 mod signal_stack;
 mod spool;

@@ -28,7 +28,7 @@ pub(crate) fn start(arguments: &[&CStr]) -> bool {
     }
     if let Some(library) = operator_new::beside_malloc() {
         let text = format!("what C++ code allocates by the operator new of {library}, but for what that has mapped");
-        DefinitionLog::write(&Definition::Notice { kind: NoticeKind::NotAllRecorded, text: &text });
+        DefinitionLog::write_notice(NoticeKind::NotAllRecorded, &text);
     }
     threads::prepare();
     if let Some(version) = python_version {
@@ -81,7 +81,7 @@ fn start_session(
     let process = ProcessKey { pid: std::process::id(), start_ns: now_ns() };
     let start_ticks = process_status::start_ticks();
     let introduction = Definition::ProcessStart {
-        command: cut(arguments),
+        command: cut(configuration.recorded(arguments)),
         parent_pid: std::os::unix::process::parent_id(),
         pid_namespace: process_status::pid_namespace(),
         start_ticks,
@@ -97,7 +97,8 @@ fn start_session(
         }
         Err(error) => {
             let text = format!("process {} is not recorded: its spool cannot be made: {error}", process.pid);
-            let notice = Definition::Notice { kind: NoticeKind::NotAllRecorded, text: &text };
+            let kind = NoticeKind::NotAllRecorded;
+            let notice = Definition::Notice { kind, time_ns: process.start_ns, text: &text };
             match append_definitions(&mut trace, process, &[introduction, notice]) {
                 Ok(()) => Start::Refused,
                 Err(_) => Start::Silent,

@@ -11,6 +11,8 @@ use std::mem::transmute;
 use std::ptr::{self, null_mut};
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
+use crate::reserve;
+
 /// Bytes for allocations made while `dlsym` runs: glibc's takes a few hundred at most.
 const EARLY_BYTES: usize = 16 << 10;
 /// malloc's alignment on x86-64; the size of an early block is kept this far in front of it.
@@ -150,29 +152,33 @@ pub(crate) unsafe fn function<Function: Copy>(name: &CStr) -> Option<Function> {
     (!address.is_null()).then(|| unsafe { std::mem::transmute_copy(&address) })
 }
 
-/// Rust's allocations inside the recorder: straight to the real allocator, never recorded.
+/// Rust's allocations inside the recorder: straight to the real allocator, never recorded. When that has nothing left, they
+/// are of the reserve: for Rust an allocation that fails is the end of the process.
 pub(crate) struct RealAllocator;
 
-// SAFETY: malloc, calloc and posix_memalign return null or a block of at least the size and alignment asked
-// for, which stays valid until it is freed, calloc one of zeros; realloc keeps the content and malloc's alignment.
+// SAFETY: malloc, calloc, posix_memalign and the reserve return null or a block of at least the size and alignment asked
+// for, which stays valid until it is freed, calloc and the reserve one of zeros; realloc keeps the content and malloc's
+// alignment. Blocks of the reserve go to nobody else.
 unsafe impl std::alloc::GlobalAlloc for RealAllocator {
     unsafe fn alloc(&self, layout: std::alloc::Layout) -> *mut u8 {
         if layout.align() <= EARLY_ALIGNMENT {
             // SAFETY: malloc takes any size.
-            return malloc().map_or(null_mut(), |malloc| unsafe { malloc(layout.size()) }).cast();
+            let block: *mut u8 = malloc().map_or(null_mut(), |malloc| unsafe { malloc(layout.size()) }).cast();
+            return if block.is_null() { reserve::take(layout) } else { block };
         }
         let mut block = null_mut();
         // SAFETY: the alignment is a power of two over 16, so a multiple of a pointer's size.
         let failed = posix_memalign()
             .is_none_or(|posix_memalign| unsafe { posix_memalign(&mut block, layout.align(), layout.size()) } != 0);
-        if failed { null_mut() } else { block.cast() }
+        if failed { reserve::take(layout) } else { block.cast() }
     }
 
     /// Large blocks are zeros of the kernel's, which take no memory until they are written to.
     unsafe fn alloc_zeroed(&self, layout: std::alloc::Layout) -> *mut u8 {
         if layout.align() <= EARLY_ALIGNMENT {
             // SAFETY: calloc takes any size.
-            return calloc().map_or(null_mut(), |calloc| unsafe { calloc(1, layout.size()) }).cast();
+            let block: *mut u8 = calloc().map_or(null_mut(), |calloc| unsafe { calloc(1, layout.size()) }).cast();
+            return if block.is_null() { reserve::take(layout) } else { block };
         }
         // SAFETY: the caller owes a valid layout (GlobalAlloc's contract); the block is as long as that says.
         unsafe {
@@ -185,16 +191,22 @@ unsafe impl std::alloc::GlobalAlloc for RealAllocator {
     }
 
     unsafe fn dealloc(&self, block: *mut u8, _layout: std::alloc::Layout) {
-        if let Some(free) = free() {
+        if !reserve::holds(block)
+            && let Some(free) = free()
+        {
             // SAFETY: the caller owes a block of this allocator's.
             unsafe { free(block.cast()) }
         }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: std::alloc::Layout, new_size: usize) -> *mut u8 {
-        if layout.align() <= EARLY_ALIGNMENT {
+        if layout.align() <= EARLY_ALIGNMENT && !reserve::holds(block) {
             // SAFETY: the caller owes a block of this allocator's, which came from malloc.
-            return realloc().map_or(null_mut(), |realloc| unsafe { realloc(block.cast(), new_size) }).cast();
+            let new: *mut u8 =
+                realloc().map_or(null_mut(), |realloc| unsafe { realloc(block.cast(), new_size) }).cast();
+            if !new.is_null() {
+                return new;
+            }
         }
         // SAFETY: the caller owes a valid layout and size (GlobalAlloc's contract).
         unsafe {

@@ -4,13 +4,14 @@ use std::ffi::c_void;
 
 use format::{Domain, MappingKind, StackId};
 
+use crate::errno::{self, ErrnoKept};
 use crate::guard::Guard;
 use crate::python::{self, Check, KnownLayout};
 use crate::thread_recorder::AtOnce;
 use crate::threads;
 
-/// A block of `size` requested bytes came to life; null is a failed call and no event. Returns the block. `layout` is that
-/// of Python, if the caller knows it.
+/// A block of `size` requested bytes came to life, or, if it is null, the call has failed. Returns the block. `layout` is
+/// that of Python, if the caller knows it.
 ///
 /// Nearly always all is done here. What remains is the end of the hook that calls this.
 #[inline(always)]
@@ -47,12 +48,24 @@ const fn domain<const PYTHON: bool>() -> Domain {
 #[inline(never)]
 fn alloc_slowly<const PYTHON: bool>(mut guard: Guard, block: *mut c_void, size: usize) -> *mut c_void {
     let domain = domain::<PYTHON>();
-    if !block.is_null()
-        && let Some(recorder) = threads::recorder(&mut guard)
-    {
+    if block.is_null() {
+        // Python's allocators fail for nothing else, and need not set errno.
+        if PYTHON || errno::is_no_memory() {
+            failed(&mut guard, check_of_block(domain), size);
+        }
+    } else if let Some(recorder) = threads::recorder(&mut guard) {
         recorder.alloc(check_of_block(domain), domain, block as usize, size);
     }
     block
+}
+
+/// A call asked for `size` bytes and got none. errno says that to the job, and stays.
+#[cold]
+fn failed(guard: &mut Guard, check: Check, size: usize) {
+    let _errno = ErrnoKept::new();
+    if let Some(recorder) = threads::recorder(guard) {
+        recorder.failed(check, size);
+    }
 }
 
 /// Records a block whose stack is known.
@@ -103,12 +116,31 @@ pub(crate) fn free_slowly(guard: &mut Guard, block: *mut c_void) {
     }
 }
 
-/// The real realloc failed: the block that was recorded as given back lives on.
+/// The real realloc to `size` bytes failed: the block that was recorded as given back lives on.
 #[cold]
-pub(crate) fn undo_free(guard: &mut Guard) {
+pub(crate) fn realloc_failed(guard: &mut Guard, domain: Domain, size: usize) {
     guard.recording();
+    let _errno = ErrnoKept::new();
     if let Some(recorder) = threads::recorder(guard) {
         recorder.undo_free();
+        recorder.failed(check_of_block(domain), size);
+    }
+}
+
+/// posix_memalign failed for want of memory, which its result says and not errno.
+#[cold]
+pub(crate) fn aligned_failed(guard: &mut Guard, size: usize) {
+    guard.recording();
+    failed(guard, check_of_block(Domain::Heap), size);
+}
+
+/// A call that maps memory failed. It is recorded if that was for want of memory.
+#[cold]
+pub(crate) fn mapping_failed(guard: &mut Guard, length: usize) {
+    guard.recording();
+    if errno::is_no_memory() {
+        let check = check_of_mapping(guard);
+        failed(guard, check, length);
     }
 }
 

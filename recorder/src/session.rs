@@ -18,6 +18,7 @@ use format::spool::{SPOOL_EXTENSION, SpoolHeader};
 use format::{ChunkHeader, ChunkKind, ProcessKey, ThreadNumber};
 
 use crate::background;
+use crate::clock::now_ns;
 use crate::configuration::Configuration;
 use crate::doorbell::Doorbell;
 use crate::guard;
@@ -27,6 +28,9 @@ use crate::trace_file::TraceFile;
 
 /// How long a job's thread sleeps at most before it looks again for a free slot.
 const SLOT_WAIT: Duration = Duration::from_millis(5);
+/// How long it waits for one in all. A disk that takes nothing for so long may never take anything again, and the job is
+/// not to wait for that: recording ends.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// A slot to be appended, and what its chunk's header needs beyond the slot's own.
 pub(crate) struct FullSlot {
@@ -105,6 +109,7 @@ impl Session {
     /// While there is no background thread (a fork is under way, or none can be started) the caller
     /// does its work. That must be so: whoever forks waits for locks that the caller may hold.
     pub(crate) fn wait_for_slot(&self) -> Result<Option<Slot>, String> {
+        let began_ns = now_ns();
         loop {
             let seen = self.slot_freed.rings();
             if let Some(slot) = self.spool.take() {
@@ -112,6 +117,9 @@ impl Session {
             }
             if !guard::is_on() {
                 return Ok(None);
+            }
+            if has_passed(LONGEST_WAIT, began_ns) {
+                return Err(format!("the trace has taken nothing for {} s", LONGEST_WAIT.as_secs()));
             }
             if !background::is_running() {
                 background::append_queued(self)?;
@@ -124,12 +132,13 @@ impl Session {
     /// by waiting, and thousands of short-lived threads need no more room than a few; those that threads
     /// hold do not, so the spool grows with the threads that live at one time.
     pub(crate) fn first_slot(&self) -> Option<Slot> {
+        let began_ns = now_ns();
         loop {
             let seen = self.slot_freed.rings();
             if let Some(slot) = self.spool.take() {
                 return Some(slot);
             }
-            if self.queue.1.is_empty() || !guard::is_on() {
+            if self.queue.1.is_empty() || !guard::is_on() || has_passed(LONGEST_WAIT, began_ns) {
                 return self.spool.take_beyond_comfort();
             }
             self.slot_freed.wait(seen, SLOT_WAIT);
@@ -170,6 +179,10 @@ impl Session {
             ..ChunkHeader::new(kind, self.process, thread, chunk_number)
         }
     }
+}
+
+fn has_passed(time: Duration, began_ns: u64) -> bool {
+    u128::from(now_ns().saturating_sub(began_ns)) >= time.as_nanos()
 }
 
 /// The kernel's name of this process, `/proc/self/comm`.

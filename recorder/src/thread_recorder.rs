@@ -136,6 +136,16 @@ impl ThreadRecorder {
         self.event(|encoder, room| encoder.undo_free(room));
     }
 
+    /// A call asked for memory and got none.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn failed(&mut self, check: Check, size: usize) {
+        let stack = self.current_stack(check);
+        self.stamp();
+        self.event(|encoder, room| encoder.failed(room, size as u64, stack));
+        DefinitionLog::tell_of_failure(size as u64);
+    }
+
     /// A range was mapped.
     #[inline(never)]
     pub(crate) fn map(&mut self, check: Check, kind: MappingKind, accessible: bool, address: usize, length: usize) {

@@ -12,19 +12,25 @@ use crate::kept_file::{KeptFile, file_size_limit};
 #[derive(Clone)]
 pub(crate) struct TraceFile {
     file: KeptFile,
+    /// The user's limit of its size.
+    max_bytes: u64,
 }
 
 impl TraceFile {
-    /// Opens the trace that `fil record` created.
-    pub(crate) fn open(path: CString) -> io::Result<TraceFile> {
-        Ok(TraceFile { file: KeptFile::open(path, libc::O_WRONLY | libc::O_APPEND)? })
+    /// Opens the trace that `fil record` created, which is not to be larger than that.
+    pub(crate) fn open(path: CString, max_bytes: u64) -> io::Result<TraceFile> {
+        Ok(TraceFile { file: KeptFile::open(path, libc::O_WRONLY | libc::O_APPEND)?, max_bytes })
     }
 
     /// Appends a chunk in one write. A write cut short (disk full) is an error; readers find the
     /// next chunk behind the torn one.
     pub(crate) fn append(&mut self, chunk: &[u8]) -> io::Result<()> {
         let descriptor = self.file.descriptor()?;
-        if self.file.length() + chunk.len() as u64 > file_size_limit() {
+        let length = self.file.length() + chunk.len() as u64;
+        if length > self.max_bytes {
+            return Err(io::ErrorKind::QuotaExceeded.into());
+        }
+        if length > file_size_limit() {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         loop {

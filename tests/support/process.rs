@@ -10,7 +10,8 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 /// Far more than anything here takes, on however busy a machine.
 const HANGS_AFTER: Duration = Duration::from_secs(180);
@@ -88,6 +89,14 @@ pub(crate) fn run_with_input(command: &mut Command, input: &[u8]) -> Ended {
     let ended = running.end();
     writer.join().expect("does not panic");
     ended
+}
+
+/// Waits for the end of a process that need not be a child, and may have ended already.
+pub(crate) fn wait_for_end(pid: u32) {
+    let pid = Pid::from_raw(pid.cast_signed()).expect("not 0");
+    if let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) {
+        poll(&mut [PollFd::new(&process, PollFlags::IN)], None).expect("waits for its end");
+    }
 }
 
 /// A command that runs, in a process group of its own as a shell starts it.

@@ -17,10 +17,11 @@
 //! map 4096 8192 [reserved] stack=1 / map-shared ... / map-file ... / arena ... / unmap 4096 4096
 //! open 4096 4096 stack=1 / close ...      (mprotect)
 //! remap 4096 8192 stack=1                 (what the last unmap took away)
+//! failed 64 stack=1                       (a call asked for 64 bytes and got none)
 //! rss 1000 5000                           (time, bytes)
 //! source job.py a line|another line
 //! cut                                     (the thread's chunk ends here, the next begins)
-//! end
+//! end [at=NS] [killed] [oom-kills=N]
 //! ```
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
@@ -129,7 +130,9 @@ impl TraceBuilder {
                 });
             }
             "rss" => self.define(&Definition::ResidentMemory { time_ns: JOB_START_NS + number(0), bytes: number(1) }),
-            "notice" => self.define(&Definition::Notice { kind: NoticeKind::NoStacks, text: plain[0] }),
+            "notice" => {
+                self.define(&Definition::Notice { kind: NoticeKind::NoStacks, time_ns: JOB_START_NS, text: plain[0] })
+            }
             "source" => {
                 let text = line.splitn(3, ' ').nth(2).unwrap().replace('|', "\n");
                 let source = SourceFile { file: plain[0], text: text.as_bytes() };
@@ -160,8 +163,18 @@ impl TraceBuilder {
                 self.event(Event::Protect { accessible, address: number(0), length: number(1), stack });
             }
             "remap" => self.event(Event::Remap { address: number(0), length: number(1), stack }),
+            "failed" => {
+                self.define(&Definition::AllocationFailed { time_ns: JOB_START_NS, size: number(0) });
+                self.event(Event::Failed { size: number(0), stack });
+            }
             "cut" => self.cut((self.process, self.thread)),
-            "end" => self.end(option("at").map_or(1_000_000, |ns| ns.parse().unwrap())),
+            "end" => {
+                let option = |name: &str| option(name).map(|value| value.parse::<u64>().unwrap());
+                let job_end = if plain.contains(&"killed") { JobEnd::Killed(9) } else { JobEnd::Exited(0) };
+                let end_ns = JOB_START_NS + option("at").unwrap_or(1_000_000);
+                let oom_kills = option("oom-kills").unwrap_or(0);
+                self.end(RecordingEnd { job_end, end_ns, event_count: 0, oom_kills });
+            }
             other => panic!("no such line: {other}"),
         }
     }
@@ -264,9 +277,9 @@ impl TraceBuilder {
         }
     }
 
-    fn end(&mut self, at_ns: u64) {
+    fn end(&mut self, end: RecordingEnd) {
         self.flush();
-        let end = RecordingEnd { job_end: JobEnd::Exited(0), end_ns: JOB_START_NS + at_ns, event_count: self.events };
+        let end = RecordingEnd { event_count: self.events, ..end };
         self.append(ChunkKind::End, 0, &encode_recording_end(&end).unwrap());
     }
 

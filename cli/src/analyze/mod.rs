@@ -3,8 +3,10 @@
 //! stdout carries only the answer. Warnings, and where a file was written, go to stderr. A damaged
 //! trace gives the answer that is left and the exit code of a failure.
 
+mod call_site_table;
 pub(crate) mod flamegraph_file;
 mod open;
+pub(crate) mod out_of_memory_text;
 mod paths;
 pub(crate) mod peak_table;
 mod screen;
@@ -25,15 +27,19 @@ pub(crate) use screen::Screen;
 
 /// Answers one question about one trace. Returns the exit code.
 pub(crate) fn analyze(arguments: &AnalyzeArguments) -> Result<u8, CliError> {
-    let has_view = arguments.peak || arguments.timeline || arguments.flamegraph.is_some();
+    let has_view = arguments.peak || arguments.timeline || arguments.out_of_memory || arguments.flamegraph.is_some();
     if (arguments.json || arguments.csv) && !has_view {
-        return Err(CliError::Usage("--json and --csv need a question: add --peak or --timeline".to_owned()));
+        return Err(CliError::Usage(
+            "--json and --csv need a question: add --peak, --timeline or --out-of-memory".to_owned(),
+        ));
     }
     let trace = open(&arguments.trace)?;
     let screen = Screen::of(&io::stdout());
     let mut out = BufWriter::new(io::stdout().lock());
     if arguments.timeline {
         write_timeline(arguments, &trace, &screen, &mut out)?;
+    } else if arguments.out_of_memory {
+        write_out_of_memory(arguments, &trace, &screen, &mut out)?;
     } else if arguments.peak || arguments.flamegraph.is_some() {
         let peak = analyzer::peak(&trace)?;
         write_peak(arguments, &peak, &trace, &screen, &mut out)?;
@@ -57,12 +63,34 @@ fn write_peak(
     if arguments.json {
         write_json(peak, out)
     } else if arguments.csv {
-        write_csv(out, |csv| tables::write_csv(&mut tables::call_sites(peak)?, csv))
+        write_csv(out, |csv| tables::write_csv(&mut tables::call_sites(&peak.call_sites, peak.peak_bytes)?, csv))
     } else if arguments.peak {
         Ok(peak_table::write(peak, trace, arguments.rows as usize, screen, &mut out)?)
     } else {
         Ok(())
     }
+}
+
+/// In JSON there is an answer to whether there was one, too: null.
+fn write_out_of_memory(
+    arguments: &AnalyzeArguments,
+    trace: &Trace,
+    screen: &Screen,
+    mut out: impl Write,
+) -> Result<(), CliError> {
+    let want = analyzer::out_of_memory(trace)?;
+    if arguments.json {
+        return write_json(&want, out);
+    }
+    let (call_sites, live_bytes) = want.as_ref().map_or((&[][..], 0), |want| (&want.call_sites, want.live_bytes));
+    if arguments.csv {
+        return write_csv(out, |csv| tables::write_csv(&mut tables::call_sites(call_sites, live_bytes)?, csv));
+    }
+    match &want {
+        Some(want) => out_of_memory_text::write(want, trace, arguments.rows as usize, screen, &mut out)?,
+        None => writeln!(out, "Nothing shows that the job wanted memory that it did not get")?,
+    }
+    Ok(())
 }
 
 fn write_timeline(

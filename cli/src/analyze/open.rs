@@ -12,14 +12,12 @@ use crate::record::{SourceFiles, SpoolDirectory, TraceFile, read_header, salvage
 
 /// Opens the trace and tells what a reader of the answer must know.
 pub(crate) fn open(path: &Path) -> Result<Trace, CliError> {
-    // A header that cannot be read is for the analyzer to judge.
-    let spools = read_header(path).ok().and_then(|header| SpoolDirectory::of_trace(&header));
-    match spools {
+    match spools_of(path) {
         Some(spools) if spools.launcher_runs() => {
             warn("this recording is not over; the answer is about what is in the trace so far");
         }
         Some(spools) => {
-            if let Err(error) = complete(path, &spools) {
+            if let Err(error) = complete(path) {
                 let folder = spools.path().display();
                 warn(&format!("a part of the recording is still in {folder}, and not in this answer: {error}"));
             }
@@ -31,13 +29,24 @@ pub(crate) fn open(path: &Path) -> Result<Trace, CliError> {
     Ok(trace)
 }
 
-fn complete(path: &Path, spools: &SpoolDirectory) -> Result<(), CliError> {
+/// A header that cannot be read is for the analyzer to judge.
+fn spools_of(path: &Path) -> Option<SpoolDirectory> {
+    read_header(path).ok().and_then(|header| SpoolDirectory::of_trace(&header))
+}
+
+/// Does what `fil record` would have done. Whoever is killed here leaves the rest to the next one: the folder of the
+/// spools, by which that is found, goes last.
+fn complete(path: &Path) -> Result<(), CliError> {
     let mut file = TraceFile::open(path)?;
-    let salvaged = salvage(spools, &mut file, Duration::ZERO)?;
+    file.wait_for_others();
+    // Somebody else may have done it while this one waited.
+    let Some(spools) = spools_of(path) else { return Ok(()) };
+    let salvaged = salvage(&spools, &mut file, Duration::ZERO)?;
     if salvaged.still_running > 0 {
         warn("a process of the job still runs and goes on recording; analyze again when it has ended");
     }
-    spools.remove();
     let trace = Trace::open(path)?;
-    SourceFiles::new(trace.header(), 0).append(&mut file, &trace)
+    SourceFiles::new(trace.header(), 0).append(&mut file, &trace)?;
+    spools.remove();
+    Ok(())
 }

@@ -9,11 +9,16 @@ use analyzer::{CallSite, Trace};
 /// Folders of installed packages; what comes before them is the same for all.
 const PACKAGE_FOLDERS: [&str; 2] = ["/site-packages/", "/dist-packages/"];
 
-/// `load.py:3`, with the file's name shortened; nothing where no Python code is.
+/// Where a call site is, as [`place`] says it.
 pub(crate) fn location(call_site: &CallSite, trace: &Trace) -> String {
+    place(&call_site.file, call_site.line, trace)
+}
+
+/// `load.py:3`, with the file's name shortened; nothing where no Python code is.
+pub(crate) fn place(file: &str, line: u32, trace: &Trace) -> String {
     let working_directory = Path::new(OsStr::from_bytes(&trace.header().working_directory));
-    let file = shorten(&call_site.file, working_directory);
-    if call_site.line == 0 { file } else { format!("{file}:{}", call_site.line) }
+    let file = shorten(file, working_directory);
+    if line == 0 { file } else { format!("{file}:{line}") }
 }
 
 /// `file` relative to the folder the job ran in, or from `site-packages` or `python3.11` on:

@@ -6,9 +6,9 @@ use std::path::Path;
 use analyzer::bytes::human_bytes;
 use analyzer::{Peak, Trace};
 
-use crate::analyze::Screen;
 use crate::analyze::paths::location;
 use crate::analyze::terminal_text::{keep_start, printable};
+use crate::analyze::{Screen, out_of_memory_text};
 use crate::error::CliError;
 use crate::quantities::{count, duration, share};
 use crate::record::{analyze_command, how_it_ended};
@@ -21,6 +21,10 @@ const COMMAND_WIDTH: usize = 100;
 
 /// Writes the summary.
 pub(crate) fn write(path: &Path, trace: &Trace, screen: &Screen, out: &mut impl Write) -> Result<(), CliError> {
+    if let Some(want) = analyzer::out_of_memory(trace)? {
+        out_of_memory_text::write(&want, trace, CALL_SITES, screen, out)?;
+        writeln!(out)?;
+    }
     let peak = analyzer::peak(trace)?;
     Ok(write_lines(path, trace, &peak, screen, out)?)
 }
@@ -41,7 +45,8 @@ fn write_lines(path: &Path, trace: &Trace, peak: &Peak, screen: &Screen, out: &m
         let location = location(call_site, trace);
         let share = share(call_site.live_bytes, peak.peak_bytes);
         let bytes = human_bytes(call_site.live_bytes);
-        let line = format!("{name:<11} {share:>6}  {bytes:>10}  {}  {location}", call_site.function);
+        let line =
+            format!("{name:<11} {share:>6}  {bytes:>10}  {}  {}", printable(&call_site.function), printable(&location));
         writeln!(out, "{}", line.trim_end())?;
     }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use analyzer::bytes::human_bytes;
 use format::JobEnd;
+use signal_hook::consts::SIGKILL;
 use signal_hook::low_level::signal_name;
 
 use crate::DEFAULT_TRACE;
@@ -18,6 +19,7 @@ use crate::record::start::Start;
 /// Says how the job ended and what was recorded; returns the exit code for the caller of fil.
 pub(crate) fn tell(trace: &Path, start: &Start, job: &EndedJob, finished: &Result<Finished, CliError>) -> u8 {
     say(&format!("{} after {}", how_it_ended(job.end), duration(job.end_ns.saturating_sub(start.monotonic_ns))));
+    want_of_memory(job, finished).iter().for_each(|line| say(line));
     match finished {
         Ok(finished) if finished.summary.process_count > 0 => {
             say(&what_was_recorded(trace, finished));
@@ -28,12 +30,31 @@ pub(crate) fn tell(trace: &Path, start: &Start, job: &EndedJob, finished: &Resul
             say("it may be statically linked, setuid, clear LD_PRELOAD, or leave no room for a spool; \
                  record the Python inside it: fil record -- python job.py");
         }
+        Err(error @ CliError::TraceRemoved(_)) => say(&error.to_string()),
         Err(error) => {
             say(&format!("the trace is not finished: {error}"));
             say(&format!("what was recorded is kept; solve this, then type: {}", analyze_command(trace)));
         }
     }
     own_code_if_success(job.end)
+}
+
+/// That the job wanted memory that it did not get, if anything shows it.
+fn want_of_memory(job: &EndedJob, finished: &Result<Finished, CliError>) -> Vec<String> {
+    let killed = match (job.end, job.oom_kills) {
+        (_, 0) => None,
+        (JobEnd::Killed(SIGKILL), _) => Some("the kernel killed it for want of memory".to_owned()),
+        (_, kills) => {
+            Some(format!("the kernel killed {} for want of memory meanwhile", count_of(kills, "process", "processes")))
+        }
+    };
+    let failed = finished.as_ref().map_or(&[][..], |finished| &finished.summary.failed_allocations);
+    let failed = match failed {
+        [] => None,
+        [bytes] => Some(format!("an allocation of {} failed", human_bytes(*bytes))),
+        [first, ..] => Some(format!("allocations failed, the first one of {}", human_bytes(*first))),
+    };
+    killed.into_iter().chain(failed).collect()
 }
 
 /// Says where the recorder's code is: without it a debugger does not see who called malloc, free or abort.
@@ -128,6 +149,17 @@ mod tests {
         assert_eq!(how_it_ended(JobEnd::Exited(3)), "the job exited with code 3");
         assert_eq!(how_it_ended(JobEnd::Killed(9)), "the job was killed by SIGKILL (9)");
         assert_eq!(how_it_ended(JobEnd::Killed(40)), "the job was killed by a signal (40)");
+    }
+
+    #[test]
+    fn want_of_memory_is_told_of_who_was_killed_for_it() {
+        let told = |end, oom_kills| {
+            let job = EndedJob { end, end_ns: 0, core_dumped: false, oom_kills };
+            want_of_memory(&job, &Err(CliError::Usage(String::new())))
+        };
+        assert_eq!(told(JobEnd::Killed(9), 0), Vec::<String>::new());
+        assert_eq!(told(JobEnd::Killed(9), 1), ["the kernel killed it for want of memory"]);
+        assert_eq!(told(JobEnd::Exited(1), 2), ["the kernel killed 2 processes for want of memory meanwhile"]);
     }
 
     #[test]

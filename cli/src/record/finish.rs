@@ -26,9 +26,17 @@ pub(crate) fn finish(
     sources: Option<SourceFiles>,
     job: &EndedJob,
 ) -> Result<Finished, CliError> {
+    if file.was_removed() {
+        return Err(CliError::TraceRemoved(file.path().to_owned()));
+    }
     let salvaged = salvage(spools, file, GRACE)?;
     let summary = append_sources(file, sources)?;
-    let end = RecordingEnd { job_end: job.end, end_ns: job.end_ns, event_count: summary.event_count };
+    let end = RecordingEnd {
+        job_end: job.end,
+        end_ns: job.end_ns,
+        event_count: summary.event_count,
+        oom_kills: job.oom_kills,
+    };
     file.append(whole_recording(ChunkKind::End, 0), &encode_recording_end(&end)?)?;
     spools.remove();
     let trace_bytes = file.path().metadata().map_err(|error| CliError::input(file.path(), &error))?.len();

@@ -19,6 +19,7 @@ use rustix::time::Timespec;
 
 use crate::error::{CliError, reason};
 use crate::record::job_command::JobCommand;
+use crate::record::oom_kills::OomKills;
 use crate::record::recorder_library::LIBRARY_NAME;
 use crate::record::relayed_signals::{Relay, RelayedSignals};
 use crate::record::start::monotonic_ns;
@@ -35,6 +36,7 @@ const COMMIT_WHEN_USED: (&str, &str) = ("MIMALLOC_ARENA_EAGER_COMMIT", "0");
 pub(crate) struct RunningJob {
     child: Child,
     relay: Option<Relay>,
+    oom_kills: Option<OomKills>,
 }
 
 /// A job that ended.
@@ -44,16 +46,19 @@ pub(crate) struct EndedJob {
     pub(crate) end_ns: u64,
     /// The kernel has written a core.
     pub(crate) core_dumped: bool,
+    /// How many processes the kernel has killed for want of memory meanwhile, see `oom_kills.rs`.
+    pub(crate) oom_kills: u64,
 }
 
 /// Starts the job with this recorder library.
 pub(crate) fn start(job: &JobCommand, library: &Path) -> Result<RunningJob, CliError> {
     // Before the job starts, so that no signal finds fil unprepared.
     let signals = RelayedSignals::catch().map_err(CliError::Preparation)?;
+    let oom_kills = OomKills::begin();
     let child = spawn(job, library).map_err(|error| cannot_run(job, &error))?;
     // Where fil may have no more threads, the job gets only the signals that reach it by itself.
     let relay = signals.relay_to(Pid::from_child(&child)).ok();
-    Ok(RunningJob { child, relay })
+    Ok(RunningJob { child, relay, oom_kills })
 }
 
 impl RunningJob {
@@ -73,7 +78,8 @@ impl RunningJob {
         let end_ns = monotonic_ns();
         self.relay.into_iter().for_each(Relay::stop);
         let status = waited.map_err(io::Error::from).and_then(|_| self.child.wait()).map_err(CliError::Waiting)?;
-        Ok(EndedJob { end: job_end(status), end_ns, core_dumped: status.core_dumped() })
+        let oom_kills = self.oom_kills.map_or(0, |kills| kills.count());
+        Ok(EndedJob { end: job_end(status), end_ns, core_dumped: status.core_dumped(), oom_kills })
     }
 }
 

@@ -8,6 +8,7 @@ mod closing_lines;
 mod finish;
 mod job_command;
 mod launch;
+mod oom_kills;
 mod output_place;
 mod recorder_library;
 mod relayed_signals;
@@ -19,6 +20,7 @@ mod spool_directory;
 mod start;
 mod trace_file;
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use format::TraceHeader;
@@ -67,10 +69,11 @@ pub(crate) fn record_job(arguments: &RecordArguments) -> Result<Recording, CliEr
     let start = Start::now();
     let spools = SpoolDirectory::create(&place.trace, start.monotonic_ns, library.path())?;
 
-    let begun = start.header(&arguments.command, &spools).and_then(|header| begin(&place, &header));
+    let begun = start.header(recorded_command(arguments), &spools).and_then(|header| begin(&place, &header));
     let (mut trace, sources) = begun.inspect_err(|_| spools.remove())?;
+    let sources = sources.up_to(arguments.options.max_trace_size);
     drop(lock);
-    let configured = library.configure(&place.trace, spools.path()).map_err(CliError::Preparation);
+    let configured = library.configure(&place.trace, spools.path(), &arguments.options).map_err(CliError::Preparation);
     let running = configured.and_then(|()| launch::start(&job, library.path())).inspect_err(|_| {
         spools.remove();
         place.undo();
@@ -95,6 +98,12 @@ pub(crate) fn record_job(arguments: &RecordArguments) -> Result<Recording, CliEr
     }
     let ending = Ending::of_job(exit_code, ended.end);
     Ok(Recording { ending, finished: finished.ok().filter(|finished| finished.summary.process_count > 0) })
+}
+
+/// What the trace tells of the command line.
+fn recorded_command(arguments: &RecordArguments) -> &[OsString] {
+    let command = &arguments.command;
+    if arguments.options.no_command_line { &command[..command.len().min(1)] } else { command }
 }
 
 fn begin(place: &OutputPlace, header: &TraceHeader) -> Result<(TraceFile, SourceFiles), CliError> {

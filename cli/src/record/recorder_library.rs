@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{StatVfsMountFlags, statvfs};
 use tempfile::TempDir;
 
+use crate::arguments::RecordOptions;
 use crate::error::CliError;
 
 /// The library as `build.rs` built it.
@@ -44,10 +45,18 @@ impl RecorderLibrary {
         &self.path
     }
 
-    /// Tells the recorder where to record, and that this process is `fil record`.
-    pub(crate) fn configure(&self, trace: &Path, spools: &Path) -> io::Result<()> {
+    /// Tells the recorder where to record and what, and that this process is `fil record`.
+    pub(crate) fn configure(&self, trace: &Path, spools: &Path, options: &RecordOptions) -> io::Result<()> {
         let launcher = std::process::id().to_string();
-        let fields = [trace.as_os_str().as_bytes(), spools.as_os_str().as_bytes(), launcher.as_bytes()];
+        let max_trace_bytes = options.max_trace_size.map_or(u64::MAX, |size| size.as_u64()).to_string();
+        let with_arguments = u8::from(!options.no_command_line).to_string();
+        let fields = [
+            trace.as_os_str().as_bytes(),
+            spools.as_os_str().as_bytes(),
+            launcher.as_bytes(),
+            max_trace_bytes.as_bytes(),
+            with_arguments.as_bytes(),
+        ];
         let file: Vec<u8> = fields.iter().flat_map(|field| field.iter().copied().chain([0])).collect();
         let path = self.folder.path().join(CONFIGURATION_NAME);
         fs::write(&path, file)?;
@@ -131,7 +140,9 @@ mod tests {
 
         let left_behind = write_to(parent.path()).expect("written");
         let path = left_behind.path().to_owned();
-        left_behind.configure(Path::new("/trace.fil"), Path::new("/spools")).expect("written");
+        left_behind
+            .configure(Path::new("/trace.fil"), Path::new("/spools"), &RecordOptions::default())
+            .expect("written");
         left_behind.keep();
         remove(&path);
         assert_eq!(fs::read_dir(parent.path()).expect("folder").count(), 0);

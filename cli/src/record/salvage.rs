@@ -23,6 +23,7 @@ use rustix::io::Errno;
 use crate::error::CliError;
 use crate::process_identity::ProcessIdentity;
 use crate::record::spool_directory::SpoolDirectory;
+use crate::record::start::monotonic_ns;
 use crate::record::trace_file::TraceFile;
 
 /// Helper processes (multiprocessing's resource tracker, say) notice the end of their parent by a
@@ -131,7 +132,7 @@ fn notice_of_silent_children(spool: &[u8]) -> Vec<u8> {
         1 => "a forked child, which could make no spool and could not say so".to_owned(),
         _ => format!("{children} forked children, which could make no spool and could not say so"),
     };
-    let notice = Definition::Notice { kind: NoticeKind::NotAllRecorded, text: &text };
+    let notice = Definition::Notice { kind: NoticeKind::NotAllRecorded, time_ns: monotonic_ns(), text: &text };
     let mut encoded = vec![0; 256];
     let length = encode_definition(&notice, &mut encoded).unwrap_or(0);
     encoded.truncate(length);

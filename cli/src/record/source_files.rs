@@ -14,6 +14,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use analyzer::{Outline, Summary, Trace};
+use bytesize::ByteSize;
 use format::constants::MAX_SOURCE_BYTES;
 use format::{ChunkKind, SourceFile, TraceHeader, encode_source_file};
 use rustix::fs::OFlags;
@@ -30,6 +31,8 @@ pub(crate) struct SourceFiles {
     looked_for: usize,
     /// Names of files that are in the trace.
     stored: BTreeSet<String>,
+    /// Nothing is appended to a trace of this size or more.
+    max_trace_bytes: u64,
 }
 
 impl SourceFiles {
@@ -37,10 +40,16 @@ impl SourceFiles {
     pub(crate) fn new(header: &TraceHeader, first_chunk: u64) -> SourceFiles {
         SourceFiles {
             working_directory: Path::new(OsStr::from_bytes(&header.working_directory)).to_owned(),
-            outline: Outline::new(first_chunk),
+            outline: Outline::new(header, first_chunk),
             looked_for: 0,
             stored: BTreeSet::new(),
+            max_trace_bytes: u64::MAX,
         }
+    }
+
+    /// The same, for a trace that is not to be larger than that.
+    pub(crate) fn up_to(self, max_trace_size: Option<ByteSize>) -> SourceFiles {
+        SourceFiles { max_trace_bytes: max_trace_size.map_or(u64::MAX, |size| size.as_u64()), ..self }
     }
 
     /// Looks at what has been appended to the trace since the last time, and appends the sources. Between two files it asks
@@ -87,6 +96,9 @@ impl SourceFiles {
             return Ok(());
         }
         let Ok(text) = read_source(&self.working_directory.join(name)) else { return Ok(()) };
+        if file.length().saturating_add(text.len() as u64) > self.max_trace_bytes {
+            return Ok(());
+        }
         let source = encode_source_file(&SourceFile { file: name, text: &text })?;
         // As many as there are, whoever appended them: after a write that was cut short the number is the same again, by
         // which readers know that the torn chunk has come whole.

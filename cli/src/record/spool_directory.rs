@@ -9,12 +9,13 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use format::TraceHeader;
 use format::spool::SPOOL_EXTENSION;
-use rustix::fs::statvfs;
+use rustix::fs::{Mode, statvfs};
+use rustix::process::geteuid;
 use tempfile::TempDir;
 
 use crate::error::CliError;
@@ -67,9 +68,16 @@ impl SpoolDirectory {
     /// The one that the header of a trace names, if it is there and really that trace's.
     pub(crate) fn of_trace(header: &TraceHeader) -> Option<SpoolDirectory> {
         let path = PathBuf::from(OsString::from_vec(header.spool_directory.clone()));
-        let launcher = Launcher::parse(&fs::read_to_string(path.join(LAUNCHER_FILE)).ok()?)?;
-        let belongs = path.is_absolute() && launcher.monotonic_start_ns == header.monotonic_start_ns;
-        belongs.then_some(SpoolDirectory { path, launcher })
+        if !path.is_absolute() || !is_own(&path) {
+            return None;
+        }
+        let Ok(launcher) = fs::read_to_string(path.join(LAUNCHER_FILE)) else {
+            // Whoever removed it was killed before the very last step, which does nothing to a folder that is not empty.
+            let _ = path.extension().filter(|extension| *extension == SPOOL_EXTENSION).map(|_| fs::remove_dir(&path));
+            return None;
+        };
+        let launcher = Launcher::parse(&launcher)?;
+        (launcher.monotonic_start_ns == header.monotonic_start_ns).then_some(SpoolDirectory { path, launcher })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -124,6 +132,15 @@ fn fresh_directory(parent: &Path, name: &OsStr) -> io::Result<TempDir> {
     prefix.push(".");
     let mode = Permissions::from_mode(0o700);
     tempfile::Builder::new().prefix(&prefix).suffix(".spool").permissions(mode).tempdir_in(parent)
+}
+
+/// Whether it is a folder of this user that nobody else may change. A trace may come from anywhere; what it names is
+/// appended to it, and removed.
+fn is_own(directory: &Path) -> bool {
+    fs::symlink_metadata(directory).is_ok_and(|found| {
+        let for_others = Mode::from_raw_mode(found.mode()) & (Mode::RWXG | Mode::RWXO);
+        found.is_dir() && found.uid() == geteuid().as_raw() && for_others.is_empty()
+    })
 }
 
 fn has_room(directory: &Path) -> bool {

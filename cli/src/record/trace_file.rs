@@ -4,9 +4,11 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use format::{ChunkHeader, ChunkWriter, FormatError, TraceHeader};
+use rustix::fs::{FlockOperation, flock};
 
 use crate::error::CliError;
 use crate::record::output_place::OutputPlace;
@@ -30,7 +32,7 @@ impl TraceFile {
     pub(crate) fn begin(place: &OutputPlace, header: &TraceHeader) -> Result<TraceFile, CliError> {
         let bytes = header.encode()?;
         place.keep_older()?;
-        let opened = OpenOptions::new().append(true).create_new(true).open(&place.trace);
+        let opened = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&place.trace);
         let written = opened.and_then(|mut file| file.write_all(&bytes).map(|()| file));
         let file = written.map_err(|error| {
             place.undo();
@@ -49,8 +51,24 @@ impl TraceFile {
         Ok(TraceFile { path: path.to_owned(), file, chunk_writer: ChunkWriter::new(COMPRESSION_LEVEL)? })
     }
 
+    /// Waits until nobody else finishes the trace, and keeps others waiting as long as this value lives. Where files
+    /// cannot be locked, two may do the same work: what comes twice, readers drop.
+    pub(crate) fn wait_for_others(&self) {
+        let _ = flock(&self.file, FlockOperation::LockExclusive);
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether it has no name any more: when it is closed, it is gone.
+    pub(crate) fn was_removed(&self) -> bool {
+        self.file.metadata().is_ok_and(|metadata| metadata.nlink() == 0)
+    }
+
+    /// Its bytes now; none if that cannot be told.
+    pub(crate) fn length(&self) -> u64 {
+        self.file.metadata().map_or(0, |metadata| metadata.len())
     }
 
     /// Appends one chunk.

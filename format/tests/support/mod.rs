@@ -81,8 +81,9 @@ pub(crate) fn every_definition() -> Vec<Definition<'static>> {
         Definition::LineTable { code: CodeId(1), offset: 0, bytes: &[0x80, 0, 0xd8, 0x04, 0xff] },
         Definition::CallPath { id: PathId(1), caller: PathId::EMPTY, instruction: 65_536, code: CodeId(1) },
         Definition::ResidentMemory { time_ns: 5_000_000_000, bytes: 1 << 40 },
-        Definition::Notice { kind: NoticeKind::NoStacks, text: "Python 3.8 has no stack support" },
-        Definition::Notice { kind: NoticeKind::RecordingStopped, text: "no space left on device" },
+        Definition::Notice { kind: NoticeKind::NoStacks, time_ns: 1_500_000, text: "Python 3.8 has no stack support" },
+        Definition::Notice { kind: NoticeKind::RecordingStopped, time_ns: 1 << 40, text: "no space left on device" },
+        Definition::AllocationFailed { time_ns: 3_000_000, size: 1 << 50 },
     ]
 }
 
@@ -136,6 +137,7 @@ pub(crate) fn every_event() -> Vec<Event> {
         Event::Protect { accessible: false, address: 0x7f33_0000_1000, length: 4096, stack: stack_id(9) },
         Event::Unmap { address: 0x7f11_0000_1000, length: 4096 },
         Event::Remap { address: 0x7f66_0000_0000, length: 8192, stack: stack_id(10) },
+        Event::Failed { size: 1 << 50, stack: stack_id(11) },
         Event::Time { ns: 2_000_001 },
     ];
     // Some that displace each other, freed in three orders.
@@ -176,7 +178,7 @@ pub(crate) fn every_chunk() -> Vec<(ChunkHeader, Vec<u8>)> {
         ..chunk_header(ChunkKind::Events, 1, 0)
     };
     let source = SourceFile { file: "/home/scientist/höhe.py", text: b"print('caf\xe9')\n" };
-    let end = RecordingEnd { job_end: JobEnd::Killed(9), end_ns: 9_000_000, event_count: 200 };
+    let end = RecordingEnd { job_end: JobEnd::Killed(9), end_ns: 9_000_000, event_count: 200, oom_kills: 1 };
     vec![
         (chunk_header(ChunkKind::Definitions, 0, 0), encode_definitions(&every_definition())),
         (event_header, encode_events(&events)),

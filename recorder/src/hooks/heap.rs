@@ -43,9 +43,9 @@ pub unsafe extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
     let Some(real) = real::calloc() else {
         return count.checked_mul(size).map_or(null_mut(), real::early_alloc);
     };
-    // A product that overflows makes the real calloc fail, and then nothing is recorded.
+    // A product that overflows makes the real calloc fail.
     // SAFETY: see alloc_through.
-    alloc_through(count.wrapping_mul(size), || unsafe { real(count, size) })
+    alloc_through(count.saturating_mul(size), || unsafe { real(count, size) })
 }
 
 /// Gives a block back.
@@ -110,9 +110,11 @@ pub unsafe extern "C" fn posix_memalign(result: *mut *mut c_void, alignment: usi
     let guard = Guard::enter();
     // SAFETY: see alloc_through.
     let error = unsafe { real(result, alignment, size) };
-    if let (Some(guard), 0) = (guard, error) {
+    match (guard, error) {
         // SAFETY: a successful call has written the block there.
-        record::alloc(guard, None, Domain::Heap, unsafe { *result }, size);
+        (Some(guard), 0) => drop(record::alloc(guard, None, Domain::Heap, unsafe { *result }, size)),
+        (Some(mut guard), libc::ENOMEM) => record::aligned_failed(&mut guard, size),
+        _ => {}
     }
     error
 }
@@ -172,7 +174,7 @@ fn realloc_through(block: *mut c_void, size: usize, real_call: impl FnOnce() -> 
     if let Some(mut guard) = guard {
         let given_back = block.is_null() || size == 0;
         if new.is_null() && !given_back {
-            record::undo_free(&mut guard);
+            record::realloc_failed(&mut guard, Domain::Heap, size);
         } else {
             return record::alloc(guard, None, Domain::Heap, new, size);
         }

@@ -34,10 +34,10 @@ pub unsafe extern "C" fn mmap(
     let mut guard = Guard::enter_mapping();
     // SAFETY: see above.
     let start = unsafe { real(address, length, protection, flags, file, offset) };
-    if let Some(guard) = &mut guard
-        && start != libc::MAP_FAILED
-    {
-        record::map(guard, kind_of(guard, flags, file), is_accessible(protection), start, length);
+    match &mut guard {
+        Some(guard) if start == libc::MAP_FAILED => record::mapping_failed(guard, length),
+        Some(guard) => record::map(guard, kind_of(guard, flags, file), is_accessible(protection), start, length),
+        None => {}
     }
     start
 }
@@ -112,7 +112,9 @@ pub unsafe extern "C" fn mremap(
         if old_stays {
             record::remap(guard, old, length);
         }
-        if new != libc::MAP_FAILED {
+        if new == libc::MAP_FAILED {
+            record::mapping_failed(guard, new_length);
+        } else {
             record::remap(guard, new, new_length);
         }
     }

@@ -125,7 +125,7 @@ unsafe extern "C" fn calloc<const RAW: bool, const LAYOUT: u8>(
     let real = || unsafe { (original.calloc)(original.context, count, size) };
     let Some(guard) = Guard::enter_python() else { return real() };
     let block = real();
-    record::alloc(guard, layout::<LAYOUT>(), domain::<RAW>(), block, count.wrapping_mul(size))
+    record::alloc(guard, layout::<LAYOUT>(), domain::<RAW>(), block, count.saturating_mul(size))
 }
 
 unsafe extern "C" fn realloc<const RAW: bool, const LAYOUT: u8>(
@@ -144,7 +144,7 @@ unsafe extern "C" fn realloc<const RAW: bool, const LAYOUT: u8>(
     let new = unsafe { (original.realloc)(original.context, block, size) };
     if let Some(mut guard) = guard {
         if new.is_null() && !block.is_null() {
-            record::undo_free(&mut guard);
+            record::realloc_failed(&mut guard, domain::<RAW>(), size);
         } else {
             return record::alloc(guard, layout::<LAYOUT>(), domain::<RAW>(), new, size);
         }

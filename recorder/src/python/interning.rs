@@ -14,6 +14,9 @@ use crate::errno::ErrnoKept;
 use crate::intern_table::{InternTable, Key};
 use crate::turn::Turn;
 
+/// Why recording ends when a table cannot take another key.
+const NO_ROOM: &str = "there is no memory left for more call stacks";
+
 static CODES: InternTable = InternTable::new();
 static PATHS: InternTable = InternTable::new();
 /// Rises when what threads remember is worth nothing any more.
@@ -99,7 +102,9 @@ fn define_code(code: usize, layout: &Layout) -> CodeId {
     let id = CodeId(CODES.next_id());
     // SAFETY: the address is that of the code object of a frame on this thread's chain.
     unsafe { code_object::define(&mut log, id, code, layout) };
-    CODES.insert(code_key(code));
+    if !CODES.insert(code_key(code)) {
+        log.stop(NO_ROOM);
+    }
     id
 }
 
@@ -115,6 +120,10 @@ fn define_path(caller: StackId, code: CodeId) -> PathId {
     }
     let id = PathId(PATHS.next_id());
     log.add(&Definition::CallPath { id, caller: caller.path, instruction: caller.instruction, code });
-    // A full table (2^31 paths) gives the caller's path instead.
-    if PATHS.insert(key) { id } else { caller.path }
+    if PATHS.insert(key) {
+        id
+    } else {
+        log.stop(NO_ROOM);
+        PathId::EMPTY
+    }
 }

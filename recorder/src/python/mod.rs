@@ -32,7 +32,7 @@ mod whole_walk;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use format::{Definition, NoticeKind};
+use format::NoticeKind;
 
 use crate::definitions::DefinitionLog;
 use crate::real;
@@ -75,7 +75,7 @@ pub(crate) fn prepare(version: &str, is_allocator_ours: fn() -> bool) {
                 interning::next_epoch();
             }
         }
-        Err(reason) => give_notice(NoticeKind::NoStacks, &reason),
+        Err(reason) => DefinitionLog::write_notice(NoticeKind::NoStacks, &reason),
     }
 }
 
@@ -124,10 +124,6 @@ pub(crate) fn before_raw_free() {
 fn turn_stacks_off(reason: &str) {
     if STACKS_ON.swap(false, Ordering::AcqRel) {
         interning::next_epoch();
-        give_notice(NoticeKind::NoStacks, reason);
+        DefinitionLog::write_notice(NoticeKind::NoStacks, reason);
     }
-}
-
-fn give_notice(kind: NoticeKind, text: &str) {
-    DefinitionLog::write(&Definition::Notice { kind, text });
 }

@@ -18,7 +18,8 @@ use format::{NoticeKind, StackId};
 use super::frames::Frame;
 use super::interning::frames_of;
 use super::public_api::PublicApi;
-use super::{Python, give_notice, turn_stacks_off};
+use super::{Python, turn_stacks_off};
+use crate::definitions::DefinitionLog;
 use crate::errno::ErrnoKept;
 
 /// Stacks checked per process: those of the start-up, with imports many frames deep.
@@ -136,7 +137,7 @@ fn count(kind: &AtomicU64) {
             "at least {verified} call stacks were compared with Python's own, with no difference; \
              at least {passed_over} could not be, for want of the GIL or because of others' allocators"
         );
-        give_notice(NoticeKind::StacksVerified, &text);
+        DefinitionLog::write_notice(NoticeKind::StacksVerified, &text);
     }
 }
 

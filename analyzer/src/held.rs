@@ -1,0 +1,198 @@
+//! What the job held at one instant, and who: by kind of memory, process, call site and call stack.
+//!
+//! Invariant: each of these sums to the same, and all are in an order that depends on nothing but the trace.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use serde::Serialize;
+
+use crate::call_site::{CallSiteName, CallSiteNames};
+use crate::call_stack::{CallStack, NodeId};
+use crate::image::ImageIndex;
+use crate::moment::{Moment, SiteMemory};
+use crate::site::{Category, Site, SiteId};
+use crate::stack_resolver::StackResolver;
+use crate::trace::Trace;
+
+/// Live bytes by kind of memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Categories {
+    /// The malloc family.
+    pub heap: u64,
+    /// Python's allocator.
+    pub python: u64,
+    /// Anonymous mappings.
+    pub mmap: u64,
+}
+
+/// Bytes that are mapped but are no part of the peak.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Apart {
+    /// Files and devices: the kernel keeps and drops their pages as it likes.
+    pub mapped_files: u64,
+    /// Addresses without memory behind them: mapped, but not accessible.
+    pub reserved: u64,
+    /// Arenas of Python's allocator: what the objects in them take is part of `categories.python`.
+    pub python_arenas: u64,
+}
+
+/// What a process holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ProcessMemory {
+    /// Process id.
+    pub pid: u32,
+    /// Its command line, lossily decoded.
+    pub command: Vec<String>,
+    /// Live bytes.
+    pub live_bytes: u64,
+}
+
+/// What an innermost Python frame holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CallSite {
+    /// Qualified name of the function; `(no Python frame)` for memory allocated outside Python code.
+    pub function: String,
+    /// File name.
+    pub file: String,
+    /// Line.
+    pub line: u32,
+    /// Live bytes.
+    pub live_bytes: u64,
+    /// Live blocks.
+    pub live_blocks: u64,
+}
+
+/// What a call stack of one thread holds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StackMemory {
+    /// The frames; none for memory allocated outside Python code.
+    pub frames: CallStack,
+    /// Process id.
+    pub process: u32,
+    /// Which of the processes that is: several may have had this id.
+    #[serde(skip)]
+    pub process_index: usize,
+    /// The thread's name.
+    pub thread: String,
+    /// Live bytes.
+    pub live_bytes: u64,
+    /// Live blocks.
+    pub live_blocks: u64,
+}
+
+/// See the module.
+pub(crate) struct Held {
+    /// The sites that count and hold something.
+    sites: Vec<(Site, SiteMemory)>,
+    /// What is mapped beside.
+    pub(crate) apart: Apart,
+}
+
+impl Held {
+    pub(crate) fn at(moment: &Moment, sites: &[Site]) -> Held {
+        let ids = (0..sites.len()).map(|at| SiteId(at as u32));
+        let held = sites.iter().copied().zip(ids.map(|id| moment.at(id)));
+        let (sites, apart): (Vec<_>, Vec<_>) =
+            held.filter(|(_, memory)| *memory != SiteMemory::default()).partition(|(site, _)| site.category.counts());
+        let apart = Apart {
+            mapped_files: bytes_in(&apart, Category::MappedFile),
+            reserved: bytes_in(&apart, Category::Reserved),
+            python_arenas: bytes_in(&apart, Category::PythonArena),
+        };
+        Held { sites, apart }
+    }
+
+    pub(crate) fn in_category(&self, category: Category) -> u64 {
+        bytes_in(&self.sites, category)
+    }
+
+    pub(crate) fn by_category(&self) -> Categories {
+        let private = self.in_category(Category::PrivateMapping);
+        Categories {
+            heap: self.in_category(Category::Heap),
+            python: self.in_category(Category::Python),
+            mmap: private.wrapping_add(self.in_category(Category::SharedMapping)),
+        }
+    }
+
+    /// What each process holds, the largest first, and the position of each image in that order.
+    pub(crate) fn by_process(&self, trace: &Trace) -> (Vec<ProcessMemory>, Vec<usize>) {
+        let mut live_bytes = vec![0u64; trace.images().len()];
+        for (site, memory) in &self.sites {
+            let sum = &mut live_bytes[site.image.index()];
+            *sum = sum.wrapping_add(memory.bytes);
+        }
+        let mut order: Vec<usize> = (0..live_bytes.len()).collect();
+        // Stable: between equal sizes the order of starts decides.
+        order.sort_by_key(|&image| Reverse(live_bytes[image]));
+        let mut position = vec![0; order.len()];
+        for (at, &image) in order.iter().enumerate() {
+            position[image] = at;
+        }
+        let process = |at: usize| {
+            let image = &trace.images()[at];
+            ProcessMemory {
+                pid: image.key.pid,
+                command: image.definitions.start.command.clone(),
+                live_bytes: live_bytes[at],
+            }
+        };
+        (order.into_iter().map(process).collect(), position)
+    }
+
+    /// By innermost frame and by call stack, each with the largest first. `position` is that of [`Held::by_process`].
+    pub(crate) fn by_call(&self, trace: &Trace, position: &[usize]) -> (Vec<CallSite>, Vec<StackMemory>) {
+        let mut resolver = StackResolver::new(trace.images());
+        let mut names = CallSiteNames::default();
+        let mut call_sites: Vec<SiteMemory> = Vec::new();
+        let mut stacks = HashMap::<_, SiteMemory>::new();
+        for (site, memory) in &self.sites {
+            let stack = resolver.resolve(site.image, site.stack);
+            stacks.entry((site.image, site.thread, stack)).or_default().add(memory);
+            let call_site = names.of_stack(resolver.tree(), stack);
+            call_sites.resize(names.names().len(), SiteMemory::default());
+            call_sites[call_site.index()].add(memory);
+        }
+        let tree = Arc::new(resolver.finish());
+        let stack = |((image, thread, node), memory): ((ImageIndex, _, NodeId), SiteMemory)| StackMemory {
+            frames: CallStack::new(Arc::clone(&tree), node),
+            process: trace.images()[image.index()].key.pid,
+            process_index: position[image.index()],
+            thread: trace.images()[image.index()].thread_name(thread),
+            live_bytes: memory.bytes,
+            live_blocks: memory.blocks,
+        };
+        (largest_call_sites(&names, &call_sites), largest_stacks(stacks.into_iter().map(stack).collect()))
+    }
+}
+
+fn bytes_in(sites: &[(Site, SiteMemory)], category: Category) -> u64 {
+    let in_it = sites.iter().filter(|(site, _)| site.category == category);
+    in_it.fold(0, |sum, (_, memory)| sum.wrapping_add(memory.bytes))
+}
+
+fn largest_call_sites(names: &CallSiteNames, memory: &[SiteMemory]) -> Vec<CallSite> {
+    let mut named: Vec<_> = names.names().iter().zip(memory).collect();
+    named.sort_by_key(|&(name, memory)| (Reverse(memory.bytes), name));
+    let call_site = |(name, memory): (&CallSiteName, &SiteMemory)| CallSite {
+        function: name.function.clone(),
+        file: name.file.clone(),
+        line: name.line,
+        live_bytes: memory.bytes,
+        live_blocks: memory.blocks,
+    };
+    named.into_iter().map(call_site).collect()
+}
+
+fn largest_stacks(mut stacks: Vec<StackMemory>) -> Vec<StackMemory> {
+    stacks.sort_by(|one, other| {
+        (other.live_bytes.cmp(&one.live_bytes))
+            .then_with(|| one.process.cmp(&other.process))
+            .then_with(|| one.thread.cmp(&other.thread))
+            .then_with(|| one.frames.compare(&other.frames))
+            .then_with(|| one.live_blocks.cmp(&other.live_blocks))
+    });
+    stacks
+}
