@@ -18,16 +18,45 @@ pub struct Story {
 /// One chunk. Numbers are small, so that they meet.
 #[derive(Arbitrary, Debug)]
 enum Part {
-    Definitions { process: u8, number: u8, definitions: Vec<Told> },
-    Events { process: u8, thread: u8, number: u8, first_turn: u16, first_ns: u32, last_ns: u32, events: Vec<Happened> },
-    Source { number: u8, text: Vec<u8> },
-    End { code: i32, killed: bool, end_ns: u32, event_count: u16, oom_kills: u8 },
+    Definitions {
+        process: u8,
+        number: u8,
+        definitions: Vec<Told>,
+    },
+    Events {
+        process: u8,
+        thread: u8,
+        number: u8,
+        first_turn: u16,
+        first_ns: u32,
+        last_ns: u32,
+        events: Vec<Happened>,
+    },
+    Source {
+        number: u8,
+        text: Vec<u8>,
+    },
+    End {
+        code: i32,
+        killed: bool,
+        end_ns: u32,
+        event_count: u16,
+        oom_kills: u8,
+    },
     /// A payload that nobody wrote.
-    Raw { kind: u8, process: u8, thread: u8, number: u8, raw: Vec<u8> },
+    Raw {
+        kind: u8,
+        process: u8,
+        thread: u8,
+        number: u8,
+        raw: Vec<u8>,
+    },
     /// Bytes that are no chunk.
     Garbage(Vec<u8>),
     /// The last chunk comes again, or only its beginning.
-    Again { cut: Option<u16> },
+    Again {
+        cut: Option<u16>,
+    },
 }
 
 #[derive(Arbitrary, Debug)]
@@ -187,9 +216,7 @@ impl Told {
                 let kind = kinds[usize::from(*kind) % kinds.len()];
                 Definition::Notice { kind, time_ns: (*time_ns).into(), text: "something" }
             }
-            Told::Failed { time_ns, size } => {
-                Definition::AllocationFailed { time_ns: (*time_ns).into(), size: *size }
-            }
+            Told::Failed { time_ns, size } => Definition::AllocationFailed { time_ns: (*time_ns).into(), size: *size },
         };
         encode_definition(&definition, out)
     }
