@@ -16,8 +16,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-/* The same numbers stand in tests/torture/acknowledged.rs. */
-enum { FIRST_SIZE = 3000000, THREADS = 8, BLOCKS = 10000, HELD = 50 };
+/* The first three of these numbers stand in tests/torture/acknowledged.rs. */
+enum { FIRST_SIZE = 3000000, THREADS = 8, BLOCKS = 10000, HELD = 50, SMALL = 100 };
 
 static int process;
 
@@ -25,6 +25,14 @@ static void say(char what, int thread, int block) {
     char line[64];
     int length = snprintf(line, sizeof line, "%c %d %d %d\n", what, process, thread, block);
     if (write(STDOUT_FILENO, line, (size_t)length) != length) _exit(1);
+}
+
+/* Blocks that nobody asks for afterwards fill slots: chunks are handed over and appended while the job is killed. */
+static void make_small_blocks(int thread, int block) {
+    void *small[SMALL];
+    unsigned seed = (unsigned)(block * THREADS + thread);
+    for (int at = 0; at < SMALL; at++) small[at] = malloc((seed = seed * 1103515245u + 12345u) % 5000);
+    for (int at = 0; at < SMALL; at++) free(small[at * 7 % SMALL]);
 }
 
 static void *run_thread(void *number) {
@@ -37,6 +45,7 @@ static void *run_thread(void *number) {
             free(*place);
             say('f', thread, block - HELD);
         }
+        make_small_blocks(thread, block);
         *place = malloc((size_t)FIRST_SIZE + (size_t)block * THREADS + (size_t)thread);
         if (*place == NULL) _exit(2);
         say('a', thread, block);

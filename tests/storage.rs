@@ -5,7 +5,7 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 
 use rustix::process::geteuid;
@@ -119,8 +119,11 @@ fn what_is_recorded_can_be_read_by_its_owner_only() {
     let folder = Folder::new();
     let code = "
 import os, glob
+def launcher(spools):
+    try: return open(spools + '/launcher').read().split()[0]
+    except OSError: return None  # another recording's, which is over
 spools = [spool for where in ('/dev/shm', '.') for spool in glob.glob(where + '/*.spool')]
-mine = [spool for spool in spools if open(spool + '/launcher').read().split()[0] == str(os.getppid())]
+mine = [spool for spool in spools if launcher(spool) == str(os.getppid())]
 assert len(mine) == 1, spools
 for path in ['trace.fil', *mine, *glob.glob(mine[0] + '/*.spool')]: print(oct(os.stat(path).st_mode & 0o777))
 ";
@@ -159,6 +162,48 @@ fn analyses_at_the_same_time_finish_a_trace_once() {
     assert_eq!(folder.names(), ["trace.fil"]);
 }
 
+/// Who copies a trace before touching it keeps a trace that can be finished.
+#[test]
+fn a_copy_of_an_unfinished_trace_takes_nothing_from_it() {
+    let folder = Folder::new();
+    let code = "import os\nheld = [bytes(number) for number in range(3000)]\nprint(os.getpid(), flush=True)\nos.kill(os.getppid(), 9)\nos._exit(1)";
+    let mut running = support::Running::start(&mut folder.record_command(&python(), &["-c", code]));
+    let job = running.line().parse().expect("a process id");
+    running.end();
+    wait_for_end(job);
+    fs::copy(folder.join("trace.fil"), folder.join("copy.fil")).expect("copied");
+    let events = |trace: &str| -> (u64, String) {
+        let ended = run(&mut folder.fil(&["analyze", trace, "--peak", "--json"])).success();
+        let peak: serde_json::Value = serde_json::from_str(&ended.stdout).expect("JSON");
+        (peak["event_count"].as_u64().expect("a number"), ended.stderr)
+    };
+    let (of_copy, told) = events("copy.fil");
+    assert!(told.contains("this is a copy") && told.contains("trace.fil first"), "{told}");
+    let (of_trace, told) = events("trace.fil");
+    assert!(of_trace > of_copy && !told.contains("copy"), "{of_copy} {of_trace} {told}");
+    // A trace may go by another name.
+    fs::rename(folder.join("trace.fil"), folder.join("moved.fil")).expect("renamed");
+    assert_eq!(events("moved.fil").0, of_trace);
+}
+
+/// So that a trace does not grow with the number of processes for ever.
+#[test]
+fn processes_that_begin_when_the_trace_is_full_are_not_recorded() {
+    let folder = Folder::new();
+    let code = format!(
+        "{MUCH}\nimport subprocess, sys\nfor _ in range(20): subprocess.run([sys.executable, '-c', 'import json'])"
+    );
+    let mut record = folder.fil(&["record", "--max-trace-size", "1MB", "--"]);
+    run(record.arg(python()).args(["-c", &code])).success();
+    let peak = folder.peak();
+    let told: Vec<String> = peak.warnings().into_iter().filter(|warning| warning.contains("may have")).collect();
+    assert_eq!(told.len(), 1, "said once: {:?}", peak.warnings());
+    assert!(told[0].starts_with("21 processes: recording stopped"), "{told:?}");
+    assert!(told[0].contains("(the first after "), "{told:?}");
+    let bytes = fs::metadata(folder.join("trace.fil")).expect("recorded").len();
+    assert!(bytes < 5_000_000, "{bytes}");
+}
+
 /// Somebody may have put a link where the trace is to be. It is kept like an older trace, and what it leads to stays as it is.
 #[test]
 fn a_link_in_place_of_the_trace_is_not_followed() {
@@ -186,14 +231,21 @@ fn a_trace_that_names_a_folder_of_somebody_elses_is_not_believed() {
     let files = || fs::read_dir(&spools).map_or(0, Iterator::count);
     let before = files();
     assert!(before > 0);
+    let analyze_and_see_it_left = |why: &str| {
+        let analyzed = run(&mut folder.fil(&["analyze"]));
+        assert!(analyzed.stderr.contains("did not end in order"), "{why}: {analyzed:#?}");
+        assert_eq!(files(), before, "{why}");
+    };
     fs::set_permissions(&spools, fs::Permissions::from_mode(0o755)).expect("it is ours");
-    let analyzed = run(&mut folder.fil(&["analyze"]));
-    assert!(analyzed.stderr.contains("did not end in order"), "{analyzed:#?}");
-    assert_eq!(files(), before, "nothing is removed");
+    analyze_and_see_it_left("others could have put something there");
     fs::set_permissions(&spools, fs::Permissions::from_mode(0o700)).expect("it is ours");
-    run(&mut folder.fil(&["analyze"]));
-    assert_eq!(files(), 0, "and now it is");
-    assert_eq!(fs::metadata(folder.path()).expect("there").uid(), geteuid().as_raw());
+    if geteuid().is_root() {
+        chown(&spools, Some(64222), None).expect("root may do that");
+        analyze_and_see_it_left("it is another user's");
+        chown(&spools, Some(0), None).expect("root may do that");
+    }
+    run(&mut folder.fil(&["analyze"])).success();
+    assert_eq!(files(), 0, "and now it is taken");
 }
 
 /// Passwords stand in environments and, though they should not, in arguments.

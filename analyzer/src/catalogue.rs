@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use format::spool::SLOT_CAPACITY;
 use format::{ChunkHeader, ChunkKind, ProcessKey, ThreadNumber};
 
 use crate::chunk_index::ChunkPlace;
@@ -68,16 +69,15 @@ impl Catalogue {
         streams.flat_map(Stream::chunks).map(|place| u64::from(place.header.event_count)).sum()
     }
 
-    /// Whether there is a process that may have written a chunk of this header, and the chunk is not there.
+    /// Whether a chunk of this header is missing: the one that comes next in a stream that is there, or fills a gap of it,
+    /// at a time that fits to those around it. Anything else a damaged header may say.
     pub(crate) fn lacks(&self, header: &ChunkHeader) -> bool {
         let Some(image) = self.images.get(&ImageOrder::of(header)) else { return false };
-        let stream = match header.kind {
-            ChunkKind::Events => image.events.get(&header.thread),
-            ChunkKind::Definitions => Some(&image.definitions),
-            _ => return false,
-        };
-        // A thread may have had no other chunk.
-        stream.is_none_or(|stream| !stream.chunks.contains_key(&header.chunk_number))
+        match header.kind {
+            ChunkKind::Events => image.events.get(&header.thread).is_some_and(|stream| stream.lacks(header)),
+            ChunkKind::Definitions => image.definitions.lacks(header),
+            _ => false,
+        }
     }
 
     /// Adds the next chunk of the file.
@@ -108,6 +108,19 @@ impl Stream {
     /// In the order in which they were written.
     pub(crate) fn chunks(&self) -> impl Iterator<Item = &ChunkPlace> {
         self.chunks.values()
+    }
+
+    fn lacks(&self, header: &ChunkHeader) -> bool {
+        let before = self.chunks.range(..header.chunk_number).next_back();
+        let behind = self.chunks.range(header.chunk_number..).next();
+        let is_there = behind.is_some_and(|(&number, _)| number == header.chunk_number);
+        let is_next = header.chunk_number == before.map_or(0, |(&number, _)| number.saturating_add(1));
+        let has_time = header.first_ns <= header.last_ns
+            && before.is_none_or(|(_, before)| before.header.last_ns <= header.first_ns)
+            && behind.is_none_or(|(_, behind)| header.last_ns <= behind.header.first_ns);
+        // The shortest event is a byte.
+        let has_room = header.event_count <= header.raw_bytes && header.raw_bytes as usize <= SLOT_CAPACITY;
+        !is_there && (is_next || behind.is_some()) && has_time && has_room
     }
 
     /// Chunks are numbered from 0. Those lost behind the last one that is there are not known.

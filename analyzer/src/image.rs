@@ -4,7 +4,8 @@ use format::{NoticeKind, ProcessKey, ThreadNumber};
 
 use crate::catalogue::{ImageChunks, ImageOrder};
 use crate::chunk_index::ChunkPlace;
-use crate::definitions::{Definitions, Notice, ProcessStart};
+use crate::definitions::{Definitions, ProcessStart};
+use crate::notices::{Sentence, sentences};
 
 /// Index of an image in the order of starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -115,9 +116,9 @@ impl Image {
         self.definitions.notices.iter().any(|notice| lost.contains(&notice.kind))
     }
 
-    /// Its notices as sentences, of a job that began at this instant of the monotonic clock.
-    pub(crate) fn notices(&self, job_start_ns: u64) -> Vec<String> {
-        sentences(&self.definitions.notices, job_start_ns)
+    /// What it has to say of its recording.
+    pub(crate) fn notices(&self) -> Vec<Sentence> {
+        sentences(&self.definitions.notices)
     }
 }
 
@@ -126,23 +127,6 @@ impl KernelProcess {
     pub(crate) fn of(key: ProcessKey, start: &ProcessStart) -> KernelProcess {
         KernelProcess { pid: key.pid, pid_namespace: start.pid_namespace, start_ticks: start.start_ticks }
     }
-}
-
-/// The notices of an image as sentences, of a job that began at this instant of the monotonic clock.
-pub(crate) fn sentences(notices: &[Notice], job_start_ns: u64) -> Vec<String> {
-    let last_verified = notices.iter().rposition(|notice| notice.kind == NoticeKind::StacksVerified);
-    let sentence = |&Notice { kind, time_ns, ref text }: &Notice| match kind {
-        NoticeKind::NoStacks => format!("recorded without Python call stacks: {text}"),
-        NoticeKind::RecordingStopped => {
-            let after_s = time_ns.saturating_sub(job_start_ns) as f64 / 1e9;
-            format!("recording stopped after {after_s:.3} s, before the process ended: {text}")
-        }
-        NoticeKind::StacksVerified => format!("recorded slowly, for a test: {text}"),
-        NoticeKind::NotAllRecorded => format!("not all is recorded: {text}"),
-    };
-    let is_outdated = |at: usize| notices[at].kind == NoticeKind::StacksVerified && last_verified != Some(at);
-    let kept = (0..notices.len()).filter(|&at| !is_outdated(at));
-    kept.map(|at| sentence(&notices[at])).collect()
 }
 
 /// Tells the images of each other: who is a copy of whom, and when the memory of each stops to count.

@@ -4,7 +4,7 @@
 //! [`tables`] and [`flamegraph`] show answers. The way of an event through this crate:
 //!
 //! - **opening**: bytes -> `chunk_index` (which chunks are sound) -> `catalogue` (whose they are) ->
-//!   `image` (process images with their `definitions`) -> `soundness` (warnings) -> [`Trace`]
+//!   `image` (process images with their `definitions`) -> `soundness` and `notices` (warnings) -> [`Trace`]
 //! - **replaying**: `schedule` (the order of chunks) -> `event_chunk` (decoded in parallel) -> `order`
 //!   (the order of events) -> `live_memory` and `mappings` (what is alive) -> `replay` -> an observer
 //! - **observers**: `high_water_mark`, `memory_want` and their `moment`, `largest_call_sites`, `bucket_levels`
@@ -37,6 +37,7 @@ mod live_memory;
 mod mappings;
 mod memory_want;
 mod moment;
+mod notices;
 mod order;
 mod out_of_memory;
 mod outline;

@@ -1,34 +1,72 @@
 //! Finds the instant at which a job wanted memory that it did not get, and what every site held then.
 
+use crate::image::ImageIndex;
 use crate::moment::Moment;
 use crate::replay::{Failure, Observer};
 use crate::site::{Site, SiteId};
 
-/// Observes a replay and keeps its end, if that was it, or else that failed call, of several, at which most was alive: what
-/// goes wrong behind it while an exception is handled asks for little and finds less alive, and a library that tries how
-/// much it can have does so early.
+/// Which instant is to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// The end of the job.
+    End,
+    /// The end of that process which held most when it ended.
+    LargestEnd,
+    /// That failed call, of several, at which most was alive: what goes wrong behind it while an exception is handled asks
+    /// for little and finds less alive, and a library that tries how much it can have does so early.
+    Failure,
+}
+
+/// Observes a replay and keeps that instant.
 pub(crate) struct MemoryWant {
     pub(crate) moment: Moment,
-    /// The end is kept.
-    is_end: bool,
+    kept: Kept,
     /// The failed call at which most was alive, and how much that was.
     pub(crate) failure: Option<(Failure, u64)>,
     /// How many calls failed.
     pub(crate) failures: u64,
     /// When the job ended, nanoseconds of the monotonic clock, and what was alive then.
     pub(crate) end: (u64, u64),
+    /// The process that held most when it ended, and how much that was.
+    pub(crate) largest: Option<LargestEnd>,
+    /// By site: whose it is, if it counts.
+    owners: Vec<Option<ImageIndex>>,
+    /// What counts, by image.
+    live_bytes: Vec<u64>,
+}
+
+/// The end of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LargestEnd {
+    pub(crate) image: ImageIndex,
+    /// What it held.
+    own_bytes: u64,
+    /// Nanoseconds of the monotonic clock.
+    pub(crate) ns: u64,
+    /// What was alive then, of all processes.
+    pub(crate) live_bytes: u64,
 }
 
 impl MemoryWant {
-    /// Keeps the end, or a failed call.
-    pub(crate) fn new(is_end: bool) -> MemoryWant {
-        MemoryWant { moment: Moment::default(), is_end, failure: None, failures: 0, end: (0, 0) }
+    /// For a trace of so many images.
+    pub(crate) fn new(kept: Kept, images: usize) -> MemoryWant {
+        MemoryWant {
+            moment: Moment::default(),
+            kept,
+            failure: None,
+            failures: 0,
+            end: (0, 0),
+            largest: None,
+            owners: Vec::new(),
+            live_bytes: vec![0; images],
+        }
     }
 }
 
 impl Observer for MemoryWant {
     fn new_site(&mut self, site: &Site) {
         self.moment.new_site(site);
+        self.owners.push(site.category.counts().then_some(site.image));
     }
 
     fn failed(&mut self, failure: &Failure) {
@@ -36,7 +74,17 @@ impl Observer for MemoryWant {
         let live_bytes = self.moment.live_bytes();
         if self.failure.is_none_or(|(_, most)| live_bytes > most) {
             self.failure = Some((*failure, live_bytes));
-            if !self.is_end {
+            if self.kept == Kept::Failure {
+                self.moment.keep();
+            }
+        }
+    }
+
+    fn departs(&mut self, image: ImageIndex, ns: u64) {
+        let own_bytes = self.live_bytes[image.index()];
+        if self.largest.is_none_or(|largest| own_bytes > largest.own_bytes) {
+            self.largest = Some(LargestEnd { image, own_bytes, ns, live_bytes: self.moment.live_bytes() });
+            if self.kept == Kept::LargestEnd {
                 self.moment.keep();
             }
         }
@@ -44,7 +92,7 @@ impl Observer for MemoryWant {
 
     fn job_ends(&mut self, ns: u64) {
         self.end = (ns, self.moment.live_bytes());
-        if self.is_end {
+        if self.kept == Kept::End {
             self.moment.keep();
         }
     }
@@ -52,5 +100,9 @@ impl Observer for MemoryWant {
     #[inline]
     fn change(&mut self, site: SiteId, bytes: i64, blocks: i64, _ns: u64) {
         self.moment.change(site, bytes, blocks);
+        if let Some(image) = self.owners[site.index()] {
+            let live_bytes = &mut self.live_bytes[image.index()];
+            *live_bytes = live_bytes.wrapping_add_signed(bytes);
+        }
     }
 }

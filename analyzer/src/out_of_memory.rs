@@ -13,7 +13,7 @@ use crate::call_site::CallSiteNames;
 use crate::call_stack::{CallStack, NodeId};
 use crate::error::AnalyzerError;
 use crate::held::{Apart, CallSite, Categories, Held, ProcessMemory, StackMemory};
-use crate::memory_want::MemoryWant;
+use crate::memory_want::{Kept, MemoryWant};
 use crate::replay::{Failure, replay};
 use crate::soundness::unreadable_events;
 use crate::stack_resolver::StackResolver;
@@ -28,6 +28,8 @@ const SIGKILL: i32 = 9;
 pub enum OutOfMemoryCause {
     /// The kernel killed the job for it.
     Killed,
+    /// The kernel killed a process of the job for it.
+    ProcessKilled,
     /// A call asked for memory and got none.
     AllocationFailed,
 }
@@ -43,7 +45,8 @@ pub struct OutOfMemory {
     pub command: Vec<String>,
     /// What showed it.
     pub cause: OutOfMemoryCause,
-    /// The instant: the job's end if it was killed, else the failed call. Nanoseconds from the start of the job.
+    /// The instant: the end of the job, or of the process, if that was killed; else the failed call. Nanoseconds from the
+    /// start of the job.
     pub time_ns: u64,
     /// Bytes alive then, summed over the processes.
     pub live_bytes: u64,
@@ -53,6 +56,9 @@ pub struct OutOfMemory {
     pub failed_allocations: u64,
     /// How many processes the kernel killed for want of memory while the job ran, in its control group.
     pub oom_kills: u64,
+    /// Of a job that went on after that, the process that held most when it ended. The kernel does not tell whom it killed,
+    /// but it kills who has most.
+    pub killed_process: Option<u32>,
     /// Whether the recording ended in order and nothing is damaged or lost.
     pub complete: bool,
     /// What a reader of this must know, one sentence each.
@@ -93,14 +99,21 @@ pub struct FailedAllocation {
 /// Finds the instant at which there was no more memory. `None`: nothing shows that there was one.
 pub fn out_of_memory(trace: &Trace) -> Result<Option<OutOfMemory>, AnalyzerError> {
     let Some(cause) = cause(trace) else { return Ok(None) };
-    let mut want = MemoryWant::new(cause == OutOfMemoryCause::Killed);
-    let replayed = replay(trace, &mut want);
-    let (time_ns, live_bytes) = match (cause, want.failure) {
-        (OutOfMemoryCause::Killed, _) => want.end,
-        (OutOfMemoryCause::AllocationFailed, Some((failure, live_bytes))) => (failure.ns, live_bytes),
-        // It stood in a part of the trace that is lost.
-        (OutOfMemoryCause::AllocationFailed, None) => return Ok(None),
+    let kept = match cause {
+        OutOfMemoryCause::Killed => Kept::End,
+        OutOfMemoryCause::ProcessKilled => Kept::LargestEnd,
+        OutOfMemoryCause::AllocationFailed => Kept::Failure,
     };
+    let mut want = MemoryWant::new(kept, trace.images().len());
+    let replayed = replay(trace, &mut want);
+    let instant = match cause {
+        OutOfMemoryCause::Killed => Some(want.end),
+        OutOfMemoryCause::ProcessKilled => want.largest.map(|end| (end.ns, end.live_bytes)),
+        OutOfMemoryCause::AllocationFailed => want.failure.map(|(failure, live_bytes)| (failure.ns, live_bytes)),
+    };
+    // What it was stood in a part of the trace that is lost.
+    let Some((time_ns, live_bytes)) = instant else { return Ok(None) };
+    let killed = want.largest.filter(|_| cause == OutOfMemoryCause::ProcessKilled);
     let held = Held::at(&want.moment, &replayed.sites);
     let (processes, position) = held.by_process(trace);
     let (call_sites, stacks) = held.by_call(trace, &position);
@@ -115,6 +128,7 @@ pub fn out_of_memory(trace: &Trace) -> Result<Option<OutOfMemory>, AnalyzerError
         failed_allocation: want.failure.map(|(failure, _)| FailedAllocation::new(trace, &failure)),
         failed_allocations: want.failures,
         oom_kills: oom_kills(trace),
+        killed_process: killed.map(|end| trace.images()[end.image.index()].key.pid),
         complete: trace.complete() && losses.is_none(),
         warnings: trace.warnings().iter().cloned().chain(losses).collect(),
         categories: held.by_category(),
@@ -128,8 +142,8 @@ pub fn out_of_memory(trace: &Trace) -> Result<Option<OutOfMemory>, AnalyzerError
 /// What can be told without a replay.
 fn cause(trace: &Trace) -> Option<OutOfMemoryCause> {
     let was_killed = trace.recording_end().is_some_and(|end| end.job_end == JobEnd::Killed(SIGKILL));
-    if was_killed && oom_kills(trace) > 0 {
-        return Some(OutOfMemoryCause::Killed);
+    if oom_kills(trace) > 0 {
+        return Some(if was_killed { OutOfMemoryCause::Killed } else { OutOfMemoryCause::ProcessKilled });
     }
     let has_failure = trace.images().iter().any(|image| !image.definitions.failed_sizes.is_empty());
     has_failure.then_some(OutOfMemoryCause::AllocationFailed)

@@ -15,7 +15,8 @@ use format::{ChunkHeader, ChunkKind, Definition, DefinitionReader, TraceHeader, 
 use crate::catalogue::{Catalogue, ImageOrder};
 use crate::chunk_index::ChunkPlace;
 use crate::definitions::{Definitions, ProcessStart};
-use crate::image::{KernelProcess, sentences};
+use crate::image::KernelProcess;
+use crate::notices::{each_once, sentences};
 use crate::trace::Trace;
 
 /// See the module.
@@ -120,9 +121,7 @@ impl Outline {
         Summary {
             event_count: self.catalogue.event_count(),
             process_count: processes.len(),
-            notices: each_once(
-                self.images.values().flat_map(|definitions| sentences(&definitions.notices, self.job_start_ns)),
-            ),
+            notices: told(self.images.values(), self.job_start_ns),
             failed_allocations: failed(self.images.values()),
         }
     }
@@ -134,7 +133,7 @@ impl Trace {
         Summary {
             event_count: self.event_count(),
             process_count: self.process_count(),
-            notices: each_once(self.processes().iter().flat_map(|process| process.notices.clone())),
+            notices: told(self.images().iter().map(|image| &image.definitions), self.header().monotonic_start_ns),
             failed_allocations: failed(self.images().iter().map(|image| &image.definitions)),
         }
     }
@@ -144,6 +143,8 @@ fn failed<'a>(images: impl Iterator<Item = &'a Definitions>) -> Vec<u64> {
     images.flat_map(|definitions| definitions.failed_sizes.iter().copied()).collect()
 }
 
-fn each_once(notices: impl Iterator<Item = String>) -> Vec<String> {
-    notices.collect::<BTreeSet<String>>().into_iter().collect()
+/// Notices of all images, each once.
+fn told<'a>(images: impl Iterator<Item = &'a Definitions>, job_start_ns: u64) -> Vec<String> {
+    let all = images.flat_map(|definitions| sentences(&definitions.notices).into_iter().map(|notice| (0, notice)));
+    each_once(all, job_start_ns).map(|(_, notice)| notice).collect()
 }

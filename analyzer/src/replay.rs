@@ -20,6 +20,9 @@ pub(crate) trait Observer {
     fn change(&mut self, site: SiteId, bytes: i64, blocks: i64, ns: u64);
     /// A call has asked for memory and got none.
     fn failed(&mut self, _failure: &Failure) {}
+    /// The memory of an image stops to count at `ns`: it is alive for the last time. Of those that are there when all is
+    /// replayed this is told at the end.
+    fn departs(&mut self, _image: ImageIndex, _ns: u64) {}
     /// The job has ended at `ns`: what is live now, its process held in the end. Other processes may go on.
     fn job_ends(&mut self, _ns: u64) {}
 }
@@ -94,6 +97,7 @@ impl<'a, O: Observer> Replay<'a, O> {
             }
             self.ledger.clock_ns = departure.ns.max(self.ledger.clock_ns);
             self.departed[departure.image.index()] = true;
+            self.ledger.observer.departs(departure.image, self.ledger.clock_ns);
             self.processes[departure.image.index()].clear(&mut self.ledger);
         }
     }
@@ -105,6 +109,9 @@ impl<'a, O: Observer> Replay<'a, O> {
             self.depart_until(job.ns.saturating_sub(1));
         }
         self.end_job();
+        while let Some(departure) = self.departures.pop() {
+            self.ledger.observer.departs(departure.image, self.ledger.clock_ns);
+        }
     }
 
     fn end_job(&mut self) {

@@ -1,14 +1,13 @@
 //! Judges how far a trace can be believed, in plain sentences. Each kind of trouble is one warning,
 //! however often it occurs.
 
-use std::collections::BTreeMap;
-
 use format::{ChunkHeader, ChunkKind, RecordingEnd};
 
 use crate::bytes::human_bytes;
 use crate::catalogue::Catalogue;
 use crate::chunk_index::ChunkIndex;
 use crate::image::Image;
+use crate::notices::each_once;
 use crate::sources::Sources;
 
 /// Whether all that was recorded is there, and what a reader must know.
@@ -78,7 +77,7 @@ fn damaged(index: &ChunkIndex) -> Option<String> {
     })
 }
 
-/// Which chunks are damaged, as far as they still say that and it can be so.
+/// Which chunks are damaged, as far as they still say that and it fits to what is in front of them and behind.
 fn damaged_chunks(index: &ChunkIndex, catalogue: &Catalogue, start_ns: u64) -> Vec<String> {
     let believable: Vec<&ChunkHeader> = index.damaged_headers.iter().filter(|header| catalogue.lacks(header)).collect();
     let seconds = |ns: u64| ns.saturating_sub(start_ns) as f64 / 1e9;
@@ -136,17 +135,12 @@ fn lost_events(images: &[Image], end: &RecordingEnd) -> Option<String> {
 
 /// One sentence per different notice, with the processes it is about.
 fn notices(images: &[Image], start_ns: u64) -> Vec<String> {
-    let mut pids_of_notice = BTreeMap::<String, Vec<u32>>::new();
-    for image in images {
-        for notice in image.notices(start_ns) {
-            pids_of_notice.entry(notice).or_default().push(image.key.pid);
-        }
-    }
-    let sentence = |(notice, pids): (String, Vec<u32>)| match pids[..] {
+    let all = images.iter().flat_map(|image| image.notices().into_iter().map(|notice| (image.key.pid, notice)));
+    let sentence = |(pids, notice): (Vec<u32>, String)| match pids[..] {
         [pid] => format!("process {pid}: {notice}"),
         _ => format!("{} processes: {notice}", pids.len()),
     };
-    pids_of_notice.into_iter().map(sentence).collect()
+    each_once(all, start_ns).map(sentence).collect()
 }
 
 fn count(number: u64, what: &str) -> String {

@@ -177,7 +177,7 @@ impl Process {
             first_ns: image.first_ns.saturating_sub(job_start_ns),
             last_ns: image.last_ns.saturating_sub(job_start_ns),
             event_count: image.event_count(),
-            notices: image.notices(job_start_ns),
+            notices: image.notices().iter().map(|notice| notice.tell(job_start_ns)).collect(),
         }
     }
 }

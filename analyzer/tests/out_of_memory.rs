@@ -32,7 +32,37 @@ fn held(answer: &OutOfMemory) -> Vec<(&str, u64)> {
 fn a_job_that_got_all_it_asked_for_has_no_such_answer() {
     assert_eq!(answer("end"), None);
     assert_eq!(answer("end killed"), None, "not for its memory");
-    assert_eq!(answer("end oom-kills=1"), None, "somebody was killed, and not the job");
+}
+
+/// A worker, or a Python behind a shell.
+#[test]
+fn of_a_job_that_goes_on_when_a_process_was_killed_the_largest_end_counts() {
+    let answer = answer(
+        "time 2000
+         process 20 start=500 command=worker
+         code 1 fill worker.py 3
+         path 1 0 1
+         thread 1
+         turn 1
+         time 600
+         alloc 4096 7000 stack=1
+         time 900
+         process 30 start=1000 command=small
+         thread 1
+         turn 1
+         time 1200
+         alloc 4096 20 stack=0
+         in 10
+         thread 1
+         time 5000
+         alloc 8192 9 stack=1
+         end oom-kills=1 at=6000",
+    )
+    .unwrap();
+    assert_eq!(answer.cause, OutOfMemoryCause::ProcessKilled);
+    assert_eq!(answer.killed_process, Some(20));
+    assert_eq!(held(&answer), [("fill", 7000)]);
+    assert_eq!(answer.live_bytes, 7000);
 }
 
 #[test]

@@ -60,11 +60,19 @@ pub(crate) struct RecordArguments {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct RecordOptions {
     /// Stop recording when the trace has this size, as in 500MB or 2GiB; the job goes on
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", value_parser = trace_size)]
     pub(crate) max_trace_size: Option<ByteSize>,
     /// Leave the arguments of the job's commands out of the trace: they may hold secrets
     #[arg(long)]
     pub(crate) no_command_line: bool,
+}
+
+/// The least trace that says anything.
+const LEAST_TRACE: ByteSize = ByteSize::mb(1);
+
+fn trace_size(text: &str) -> Result<ByteSize, String> {
+    let size: ByteSize = text.parse()?;
+    if size < LEAST_TRACE { Err(format!("a trace has at least {LEAST_TRACE}")) } else { Ok(size) }
 }
 
 /// What to answer, and in which form.
@@ -81,7 +89,7 @@ pub(crate) struct AnalyzeArguments {
     #[arg(long, conflicts_with = "peak")]
     pub(crate) timeline: bool,
     /// Show what was alive when there was no more memory, and who asked for more
-    #[arg(long, conflicts_with_all = ["peak", "timeline", "flamegraph"])]
+    #[arg(long, conflicts_with_all = ["peak", "timeline", "flamegraph", "by", "buckets"])]
     pub(crate) out_of_memory: bool,
     /// Print the whole answer as JSON
     #[arg(long, conflicts_with = "csv")]
@@ -178,7 +186,8 @@ mod tests {
         };
         assert_eq!(bytes("500MB"), Some(500_000_000));
         assert_eq!(bytes("2GiB"), Some(2 << 30));
-        assert_eq!(bytes("4096"), Some(4096));
+        assert_eq!(bytes("4096000"), Some(4_096_000));
+        parse("fil record --max-trace-size 0 -- python").expect_err("too little");
         parse("fil record --max-trace-size much -- python").expect_err("no size");
     }
 
@@ -192,6 +201,8 @@ mod tests {
     fn one_view_and_one_form_at_a_time() {
         for line in [
             "--peak --timeline",
+            "--out-of-memory --by total",
+            "--out-of-memory --buckets 3",
             "--peak --out-of-memory",
             "--peak --json --csv",
             "--peak --by total",

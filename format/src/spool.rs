@@ -15,6 +15,7 @@
 //! | 24 | 8 | start of the process in clock ticks since boot (`/proc/PID/stat`, field 22) |
 //! | 32 | 8 | last instant at which the process is known to have lived, ns |
 //! | 40 | 4 | forked children that could not be recorded, nor say so themselves |
+//! | 44 | 4 | 1 if recording has ended because the recorder got no memory, else 0 |
 //!
 //! Then slots of [`SLOT_BYTES`]:
 //!
@@ -58,6 +59,9 @@ pub const SPOOL_ALIVE_NS: usize = 32;
 /// Offset in the file header of the number of forked children that could not say themselves that they are not
 /// recorded.
 pub const SPOOL_SILENT_CHILDREN: usize = 40;
+
+/// Offset in the file header of a word that is 1 when recording has ended because the recorder got no memory.
+pub const SPOOL_WANT_OF_MEMORY: usize = 44;
 
 /// Offset of a slot's state.
 pub const SLOT_STATE: usize = 0;
@@ -126,7 +130,7 @@ pub fn slot_offset(index: usize) -> usize {
 /// to append, the definitions first. These end when the process was last known to live.
 pub fn salvage(bytes: &[u8]) -> Result<Vec<(ChunkHeader, &[u8])>, FormatError> {
     let process = SpoolHeader::decode(bytes)?.process;
-    let alive_ns = bytes.get(SPOOL_ALIVE_NS..SPOOL_ALIVE_NS + 8).map_or(0, |bytes| u64_at(bytes, 0));
+    let alive_ns = alive_ns(bytes);
     let slots = bytes.get(SPOOL_HEADER_BYTES..).unwrap_or_default().chunks_exact(SLOT_BYTES);
     let mut chunks: Vec<_> = slots.filter_map(|slot| salvage_slot(process, alive_ns, slot)).collect();
     chunks.sort_by_key(|(header, _)| (header.kind != ChunkKind::Definitions, header.thread, header.chunk_number));
@@ -136,6 +140,16 @@ pub fn salvage(bytes: &[u8]) -> Result<Vec<(ChunkHeader, &[u8])>, FormatError> {
 /// How many children of the process are missing from the trace without a word of their own.
 pub fn silent_children(bytes: &[u8]) -> u32 {
     bytes.get(SPOOL_SILENT_CHILDREN..SPOOL_SILENT_CHILDREN + 4).map_or(0, |bytes| u32_at(bytes, 0))
+}
+
+/// Whether the recording ended because the recorder got no memory, which it could not say by itself.
+pub fn had_no_memory(bytes: &[u8]) -> bool {
+    bytes.get(SPOOL_WANT_OF_MEMORY..SPOOL_WANT_OF_MEMORY + 4).is_some_and(|bytes| u32_at(bytes, 0) != 0)
+}
+
+/// When the process was last known to live, nanoseconds of `CLOCK_MONOTONIC`.
+pub fn alive_ns(bytes: &[u8]) -> u64 {
+    bytes.get(SPOOL_ALIVE_NS..SPOOL_ALIVE_NS + 8).map_or(0, |bytes| u64_at(bytes, 0))
 }
 
 fn salvage_slot(process: ProcessKey, alive_ns: u64, slot: &[u8]) -> Option<(ChunkHeader, &[u8])> {

@@ -24,7 +24,8 @@ pub struct RecordingEnd {
     pub end_ns: u64,
     /// Events in the trace, over all processes.
     pub event_count: u64,
-    /// How many processes the kernel killed for want of memory meanwhile, in the control group of `fil record`.
+    /// How many processes the kernel killed for want of memory meanwhile, in the control group of `fil record`, or,
+    /// where the kernel has no count of that, on the machine.
     pub oom_kills: u64,
 }
 

@@ -27,9 +27,9 @@ use crate::guard::{self, Guard};
 use crate::lock::Lock;
 use crate::real;
 use crate::session::{FullSlot, Session};
-use crate::trace_file::TraceFile;
+use crate::trace_file::{SizeReached, TraceFile};
 use crate::turn::Turn;
-use crate::{process_status, python, reserve, threads};
+use crate::{process_status, python, threads};
 
 /// zstd's level. Measured on events of dicts and strings, json, asyncio and pandas, 7 to 13 million of each: level 1 0.48, 1.06,
 /// 0.87 and 0.50 bytes an event, level -1 0.53, 1.21, 0.95 and 0.58.
@@ -145,7 +145,6 @@ pub(crate) fn new_chunk_writer() -> Result<ChunkWriter, String> {
 fn work(session: &Session, trace: &mut TraceFile, chunk_writer: &mut ChunkWriter) -> Result<(), String> {
     let mut last_look_ns = 0;
     let mut late_python_told = false;
-    let mut want_of_memory_told = false;
     while !STOP_ASKED.load(Ordering::Acquire) {
         let seen = session.work.rings();
         while let Some(full) = session.next_full() {
@@ -162,7 +161,6 @@ fn work(session: &Session, trace: &mut TraceFile, chunk_writer: &mut ChunkWriter
             look_at_resident_memory(now);
             late_python_told = late_python_told || python::came_late() && tell_of_late_python();
         }
-        want_of_memory_told = want_of_memory_told || reserve::is_half_taken() && tell_of_want_of_memory();
         if threads::first_thread_ended() && process_status::only_this_thread_is_left() {
             end_process();
         }
@@ -207,7 +205,8 @@ fn append(
     // After an error the slot stays in the spool, in use, for whoever finishes the trace.
     trace.append(chunk).map_err(|error| match error.kind() {
         ErrorKind::WriteZero | ErrorKind::StorageFull => "the disk is full".to_owned(),
-        ErrorKind::QuotaExceeded => "the trace has the size that it may have".to_owned(),
+        ErrorKind::QuotaExceeded => "the disk quota is used up".to_owned(),
+        _ if error.get_ref().is_some_and(|error| error.is::<SizeReached>()) => error.to_string(),
         _ => format!("the trace cannot be written: {error}"),
     })?;
     session.appended(full.slot);
@@ -223,11 +222,6 @@ fn look_at_resident_memory(now: u64) {
 /// Says whether it could.
 fn tell_of_late_python() -> bool {
     tell_without_waiting(NoticeKind::NoStacks, "Python was loaded when the process already ran")
-}
-
-/// The same.
-fn tell_of_want_of_memory() -> bool {
-    tell_without_waiting(NoticeKind::RecordingStopped, "there is no memory left for it")
 }
 
 fn tell_without_waiting(kind: NoticeKind, text: &str) -> bool {

@@ -11,7 +11,7 @@ use crate::clock::now_ns;
 use crate::configuration::Configuration;
 use crate::definitions::DefinitionLog;
 use crate::session::Session;
-use crate::trace_file::TraceFile;
+use crate::trace_file::{SizeReached, TraceFile};
 use crate::{background, guard, hooks, operator_new, process_status, python, threads};
 
 /// Starts recording if this process is to be recorded: if it runs Python, or is the command itself.
@@ -90,6 +90,13 @@ fn start_session(
         inherited_paths: paths.0,
         python_version: python::version_text(),
     };
+    if trace.is_full() {
+        let kind = NoticeKind::RecordingStopped;
+        let notice = Definition::Notice { kind, time_ns: process.start_ns, text: &SizeReached.to_string() };
+        // Whoever reads the trace knows by others that it is full, if this cannot be written.
+        let _ = append_definitions(&mut trace.without_limit(), process, &[introduction, notice]);
+        return Start::Refused;
+    }
     match Session::start(configuration, SpoolHeader { process, start_ticks }, trace.clone()) {
         Ok(()) => {
             DefinitionLog::write(&introduction);

@@ -134,11 +134,13 @@ pub(crate) fn aligned_failed(guard: &mut Guard, size: usize) {
     failed(guard, check_of_block(Domain::Heap), size);
 }
 
-/// A call that maps memory failed. It is recorded if that was for want of memory.
+/// A call that maps memory failed. It is recorded if that was for want of memory; not if Python's allocator called, which
+/// then tries something else, and is recorded if that fails too.
 #[cold]
 pub(crate) fn mapping_failed(guard: &mut Guard, length: usize) {
+    let in_python_allocator = guard.in_python_allocator();
     guard.recording();
-    if errno::is_no_memory() {
+    if errno::is_no_memory() && !in_python_allocator {
         let check = check_of_mapping(guard);
         failed(guard, check, length);
     }

@@ -3,7 +3,7 @@
 //!
 //! It is a stretch of zeros in the library, which takes no memory until it is written to. Blocks are taken from it one
 //! behind the other and never given back: what still comes in this state is little. When half of it is taken, recording
-//! ends.
+//! ends, which the spool says.
 #![allow(unsafe_code)]
 
 use std::alloc::Layout;
@@ -12,6 +12,7 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::guard;
+use crate::session::Session;
 
 /// Enough for a few threads that begin, and for the walk over a very deep stack.
 const BYTES: usize = 1 << 20;
@@ -37,6 +38,10 @@ pub(crate) fn take(layout: Layout) -> *mut u8 {
     let Ok(taken) = TAKEN.fetch_update(Ordering::Relaxed, Ordering::Relaxed, end_of) else { return null_mut() };
     if is_half_taken() {
         guard::switch_off();
+        // What has no memory can say no more than a word.
+        if let Some(session) = Session::current() {
+            session.spool.note_want_of_memory();
+        }
     }
     // SAFETY: the block ends within the reserve, and nobody else has taken a part of it: the counter only rises, past it.
     unsafe { RESERVE.0.get().cast::<u8>().add(taken.next_multiple_of(layout.align())) }
@@ -48,8 +53,7 @@ pub(crate) fn holds(block: *mut u8) -> bool {
     (block as usize).wrapping_sub(RESERVE.0.get() as usize) < BYTES
 }
 
-/// Whether recording has ended for want of memory.
-pub(crate) fn is_half_taken() -> bool {
+fn is_half_taken() -> bool {
     TAKEN.load(Ordering::Relaxed) > BYTES / 2
 }
 

@@ -18,7 +18,6 @@ use format::spool::{SPOOL_EXTENSION, SpoolHeader};
 use format::{ChunkHeader, ChunkKind, ProcessKey, ThreadNumber};
 
 use crate::background;
-use crate::clock::now_ns;
 use crate::configuration::Configuration;
 use crate::doorbell::Doorbell;
 use crate::guard;
@@ -28,7 +27,7 @@ use crate::trace_file::TraceFile;
 
 /// How long a job's thread sleeps at most before it looks again for a free slot.
 const SLOT_WAIT: Duration = Duration::from_millis(5);
-/// How long it waits for one in all. A disk that takes nothing for so long may never take anything again, and the job is
+/// How long it waits while none becomes free for anybody. A disk that takes nothing for so long may never take anything again, and the job is
 /// not to wait for that: recording ends.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
@@ -109,7 +108,7 @@ impl Session {
     /// While there is no background thread (a fork is under way, or none can be started) the caller
     /// does its work. That must be so: whoever forks waits for locks that the caller may hold.
     pub(crate) fn wait_for_slot(&self) -> Result<Option<Slot>, String> {
-        let began_ns = now_ns();
+        let mut patience = Patience::new();
         loop {
             let seen = self.slot_freed.rings();
             if let Some(slot) = self.spool.take() {
@@ -118,7 +117,7 @@ impl Session {
             if !guard::is_on() {
                 return Ok(None);
             }
-            if has_passed(LONGEST_WAIT, began_ns) {
+            if patience.is_over(seen) {
                 return Err(format!("the trace has taken nothing for {} s", LONGEST_WAIT.as_secs()));
             }
             if !background::is_running() {
@@ -132,13 +131,13 @@ impl Session {
     /// by waiting, and thousands of short-lived threads need no more room than a few; those that threads
     /// hold do not, so the spool grows with the threads that live at one time.
     pub(crate) fn first_slot(&self) -> Option<Slot> {
-        let began_ns = now_ns();
+        let mut patience = Patience::new();
         loop {
             let seen = self.slot_freed.rings();
             if let Some(slot) = self.spool.take() {
                 return Some(slot);
             }
-            if self.queue.1.is_empty() || !guard::is_on() || has_passed(LONGEST_WAIT, began_ns) {
+            if self.queue.1.is_empty() || !guard::is_on() || patience.is_over(seen) {
                 return self.spool.take_beyond_comfort();
             }
             self.slot_freed.wait(seen, SLOT_WAIT);
@@ -181,12 +180,45 @@ impl Session {
     }
 }
 
-fn has_passed(time: Duration, began_ns: u64) -> bool {
-    u128::from(now_ns().saturating_sub(began_ns)) >= time.as_nanos()
+/// How often to look for a free slot while none becomes free. Looks are counted, and not time: while the whole job stands
+/// still (Ctrl-Z, a debugger, a frozen container), it is nobody's fault that none does.
+struct Patience {
+    looks: u32,
+    last_seen: Option<u32>,
+}
+
+impl Patience {
+    fn new() -> Patience {
+        Patience { looks: 0, last_seen: None }
+    }
+
+    /// Whether it is over at this look, at which so many slots had become free.
+    fn is_over(&mut self, seen: u32) -> bool {
+        if self.last_seen != Some(seen) {
+            *self = Patience { looks: 0, last_seen: Some(seen) };
+        }
+        self.looks += 1;
+        u128::from(self.looks) * SLOT_WAIT.as_nanos() > LONGEST_WAIT.as_nanos()
+    }
 }
 
 /// The kernel's name of this process, `/proc/self/comm`.
 fn process_name() -> String {
     let name = std::fs::read("/proc/self/comm").unwrap_or_default();
     String::from_utf8_lossy(name.trim_ascii_end()).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_ends_where_no_slot_becomes_free_for_long() {
+        let looks = (LONGEST_WAIT.as_nanos() / SLOT_WAIT.as_nanos()) as u32;
+        let mut patience = Patience::new();
+        assert!((0..looks).all(|_| !patience.is_over(7)));
+        assert!(!patience.is_over(8), "one became free, if for somebody else");
+        assert!((1..looks).all(|_| !patience.is_over(8)));
+        assert!(patience.is_over(8));
+    }
 }

@@ -20,7 +20,7 @@ use crossbeam_channel::{Receiver, Sender};
 use format::spool::{
     SLOT_BYTES, SLOT_CAPACITY, SLOT_CHUNK_NUMBER, SLOT_FIRST_NS, SLOT_FIRST_TURN, SLOT_FREE, SLOT_HEADER_BYTES,
     SLOT_IN_USE, SLOT_KIND, SLOT_LENGTH, SLOT_STATE, SLOT_THREAD, SPOOL_ALIVE_NS, SPOOL_HEADER_BYTES,
-    SPOOL_SILENT_CHILDREN, SpoolHeader, slot_offset,
+    SPOOL_SILENT_CHILDREN, SPOOL_WANT_OF_MEMORY, SpoolHeader, slot_offset,
 };
 use format::{ChunkKind, EVENT_ROOM_BYTES, EventRoom, ShortEvent, ThreadNumber};
 
@@ -302,6 +302,15 @@ impl Spool {
         if let Some(munmap) = crate::real::munmap() {
             // SAFETY: a mapping of grow(), the rest of which went before; nobody finds its address any more.
             unsafe { munmap(header.cast(), SPOOL_HEADER_BYTES) };
+        }
+    }
+
+    /// Recording has ended because the recorder got no memory.
+    pub(crate) fn note_want_of_memory(&self) {
+        let header = self.header.load(Ordering::Acquire);
+        if !header.is_null() {
+            // SAFETY: as in note_alive(); the offset is a multiple of 4.
+            unsafe { AtomicU32::from_ptr(header.add(SPOOL_WANT_OF_MEMORY).cast()) }.store(1, Ordering::Relaxed);
         }
     }
 

@@ -4,10 +4,23 @@
 //! of the file, so they need no order among themselves, in one process or in many.
 #![allow(unsafe_code)]
 
+use std::error::Error;
 use std::ffi::CString;
-use std::io;
+use std::{fmt, io};
 
 use crate::kept_file::{KeptFile, file_size_limit};
+
+/// The trace has the size that the user wants it to have at most.
+#[derive(Debug)]
+pub(crate) struct SizeReached;
+
+impl Error for SizeReached {}
+
+impl fmt::Display for SizeReached {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the trace has the size that it may have")
+    }
+}
 
 #[derive(Clone)]
 pub(crate) struct TraceFile {
@@ -28,7 +41,7 @@ impl TraceFile {
         let descriptor = self.file.descriptor()?;
         let length = self.file.length() + chunk.len() as u64;
         if length > self.max_bytes {
-            return Err(io::ErrorKind::QuotaExceeded.into());
+            return Err(io::Error::other(SizeReached));
         }
         if length > file_size_limit() {
             return Err(io::ErrorKind::FileTooLarge.into());
@@ -47,6 +60,16 @@ impl TraceFile {
                 return Err(error);
             }
         }
+    }
+
+    /// Whether it has that size already.
+    pub(crate) fn is_full(&self) -> bool {
+        self.file.length() >= self.max_bytes
+    }
+
+    /// The same file, for the few words that say that it is full.
+    pub(crate) fn without_limit(&self) -> TraceFile {
+        TraceFile { max_bytes: u64::MAX, ..self.clone() }
     }
 
     /// See [`KeptFile::separate_from_job`].

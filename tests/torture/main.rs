@@ -94,6 +94,15 @@ impl Plan {
     }
 }
 
+/// What was tried.
+#[derive(Debug, Default)]
+struct Tried {
+    /// Calls that jobs acknowledged.
+    calls: u64,
+    /// Chunks of events in traces.
+    event_chunks: u64,
+}
+
 /// The job's program, and the same as a library.
 struct Torture(Folder);
 
@@ -127,27 +136,27 @@ fn what_was_acknowledged_before_a_kill_is_in_the_trace_once() {
     let seed = number_of("FIL_TORTURE_SEED").unwrap_or_else(|| fastrand::u64(..));
     let torture = Torture::build();
     let mut random = Rng::with_seed(seed);
-    let mut calls = 0;
+    let mut tried = Tried::default();
     for kill in 0..kills {
         let plan = Plan::choose(&mut random);
-        calls += kill_and_compare(&torture, &plan, &format!("kill {kill} of seed {seed}: {plan:?}"));
+        kill_and_compare(&torture, &plan, &mut tried, &format!("kill {kill} of seed {seed}: {plan:?}"));
     }
-    assert!(calls > 100 * kills, "{calls} calls in {kills} jobs try nothing");
-    println!("{calls} calls were acknowledged by {kills} jobs that were killed, seed {seed}");
+    println!("{kills} kills, seed {seed}: {tried:?}");
+    assert!(tried.calls > 100 * kills, "{tried:?} is nothing");
+    assert!(tried.event_chunks > 10 * kills, "{tried:?}: slots are seldom handed over");
 }
 
 fn number_of(variable: &str) -> Option<u64> {
     env::var(variable).ok().map(|number| number.parse().expect("a number"))
 }
 
-/// Returns how many calls were acknowledged.
-fn kill_and_compare(torture: &Torture, plan: &Plan, what: &str) -> u64 {
+fn kill_and_compare(torture: &Torture, plan: &Plan, tried: &mut Tried, what: &str) {
     let folder = Folder::new();
     let trace = folder.join("trace.fil");
     let acknowledged = kill(torture, &folder, plan);
     if !trace.exists() {
         assert_eq!(plan.lines, None, "{what}");
-        return 0;
+        return;
     }
     if plan.victims == Victims::Job {
         assert_eq!(folder.names(), ["trace.fil"], "{what}: fil has finished");
@@ -171,7 +180,8 @@ fn kill_and_compare(torture: &Torture, plan: &Plan, what: &str) -> u64 {
     for left in outside.iter().filter(|path| path.exists()) {
         panic!("{what}: {} is left", left.display());
     }
-    compare(&acknowledged, &recorded, what)
+    tried.calls += compare(&acknowledged, &recorded, what);
+    tried.event_chunks += recorded.event_chunks;
 }
 
 /// Runs a job, and kills it as planned. Returns what it has said to its end.

@@ -17,6 +17,8 @@ pub(crate) struct Recorded {
     pub(crate) has_end: bool,
     /// A process has begun to be recorded.
     pub(crate) has_process: bool,
+    /// Chunks of events.
+    pub(crate) event_chunks: u64,
 }
 
 impl Recorded {
@@ -43,6 +45,7 @@ impl Recorded {
                 let mut raw = Vec::new();
                 decompress(&header, chunk, &mut raw).expect("its checksum is right");
                 chunks.insert((owner, header.chunk_number), (header, raw));
+                recorded.event_chunks += 1;
             }
         }
         let mut threads = BTreeMap::new();

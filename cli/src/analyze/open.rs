@@ -16,6 +16,10 @@ pub(crate) fn open(path: &Path) -> Result<Trace, CliError> {
         Some(spools) if spools.launcher_runs() => {
             warn("this recording is not over; the answer is about what is in the trace so far");
         }
+        Some(spools) if let Some(original) = spools.original_of(path) => {
+            let original = original.display();
+            warn(&format!("this is a copy; a part of the recording is still missing in it: analyze {original} first"));
+        }
         Some(spools) => {
             if let Err(error) = complete(path) {
                 let folder = spools.path().display();

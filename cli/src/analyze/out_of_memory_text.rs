@@ -24,7 +24,12 @@ pub(crate) fn write(
         (OutOfMemoryCause::AllocationFailed, Some(failed)) => {
             format!("Out of memory after {when}: an allocation of {} failed", human_bytes(failed.bytes))
         }
-        _ => format!("Out of memory after {when}: the kernel killed the job for it"),
+        _ => match want.killed_process {
+            None => format!("Out of memory after {when}: the kernel killed the job for it"),
+            Some(pid) => format!(
+                "Out of memory after {when}: the kernel killed a process of the job for it, by all appearances {pid}"
+            ),
+        },
     };
     writeln!(out, "{}", screen.bold(&headline))?;
     if let Some(failed) = &want.failed_allocation {
@@ -40,7 +45,7 @@ fn write_failed(failed: &FailedAllocation, want: &OutOfMemory, trace: &Trace, ou
     let bytes = match want.cause {
         OutOfMemoryCause::AllocationFailed => String::new(),
         // The headline is about something else.
-        OutOfMemoryCause::Killed => {
+        OutOfMemoryCause::Killed | OutOfMemoryCause::ProcessKilled => {
             format!("{} in vain after {}, ", human_bytes(failed.bytes), duration(failed.time_ns))
         }
     };

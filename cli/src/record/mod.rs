@@ -71,6 +71,7 @@ pub(crate) fn record_job(arguments: &RecordArguments) -> Result<Recording, CliEr
 
     let begun = start.header(recorded_command(arguments), &spools).and_then(|header| begin(&place, &header));
     let (mut trace, sources) = begun.inspect_err(|_| spools.remove())?;
+    spools.belongs_to(&place.trace);
     let sources = sources.up_to(arguments.options.max_trace_size);
     drop(lock);
     let configured = library.configure(&place.trace, spools.path(), &arguments.options).map_err(CliError::Preparation);

@@ -109,10 +109,10 @@ fn append(path: &Path, trace: &mut TraceFile) -> Result<usize, CliError> {
     let bytes = fs::read(path).map_err(|error| CliError::input(path, &error))?;
     let chunks = spool::salvage(&bytes)?;
     let last_definitions = chunks.iter().rposition(|(header, _)| header.kind == ChunkKind::Definitions);
-    let notice = notice_of_silent_children(&bytes);
+    let notices = [notice_of_silent_children(&bytes), notice_of_want_of_memory(&bytes)].concat();
     for (at, (header, raw)) in chunks.iter().enumerate() {
         if last_definitions == Some(at) {
-            trace.append(*header, &[raw, &*notice].concat())?;
+            trace.append(*header, &[raw, &*notices].concat())?;
         } else {
             trace.append(*header, raw)?;
         }
@@ -132,7 +132,20 @@ fn notice_of_silent_children(spool: &[u8]) -> Vec<u8> {
         1 => "a forked child, which could make no spool and could not say so".to_owned(),
         _ => format!("{children} forked children, which could make no spool and could not say so"),
     };
-    let notice = Definition::Notice { kind: NoticeKind::NotAllRecorded, time_ns: monotonic_ns(), text: &text };
+    encoded_notice(NoticeKind::NotAllRecorded, monotonic_ns(), &text)
+}
+
+/// The same of a recorder that got no memory to say it with.
+fn notice_of_want_of_memory(spool: &[u8]) -> Vec<u8> {
+    if spool::had_no_memory(spool) {
+        encoded_notice(NoticeKind::RecordingStopped, spool::alive_ns(spool), "there was no memory left for it")
+    } else {
+        Vec::new()
+    }
+}
+
+fn encoded_notice(kind: NoticeKind, time_ns: u64, text: &str) -> Vec<u8> {
+    let notice = Definition::Notice { kind, time_ns, text };
     let mut encoded = vec![0; 256];
     let length = encode_definition(&notice, &mut encoded).unwrap_or(0);
     encoded.truncate(length);

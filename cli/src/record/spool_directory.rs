@@ -30,6 +30,8 @@ const MEMORY_FILE_SYSTEM: &str = "/dev/shm";
 const FREE_BYTES_NEEDED: u64 = 64 << 20;
 
 const LAUNCHER_FILE: &str = "launcher";
+/// Says which file is the trace: device, inode, and path behind a space each.
+const TRACE_FILE: &str = "trace";
 /// Says where the recorder library is, for the case that fil is killed and cannot remove it.
 const LIBRARY_FILE: &str = "library";
 
@@ -84,6 +86,28 @@ impl SpoolDirectory {
         &self.path
     }
 
+    /// From here on a copy of the trace is told from it. Where this cannot be written, one may be taken for it.
+    pub(crate) fn belongs_to(&self, trace: &Path) {
+        if let Ok(found) = fs::metadata(trace) {
+            let mut line = format!("{} {} ", found.dev(), found.ino()).into_bytes();
+            line.extend_from_slice(trace.as_os_str().as_bytes());
+            let _ = fs::write(self.path.join(TRACE_FILE), line);
+        }
+    }
+
+    /// The trace that the spools belong to, if that is there and `trace`, a copy of it, is another file. What is in the
+    /// spools can be appended to one of them only.
+    pub(crate) fn original_of(&self, trace: &Path) -> Option<PathBuf> {
+        let line = fs::read(self.path.join(TRACE_FILE)).ok()?;
+        let mut fields = line.splitn(3, |&byte| byte == b' ');
+        let mut number = || str::from_utf8(fields.next()?).ok()?.parse::<u64>().ok();
+        let identity = (number()?, number()?);
+        let original = PathBuf::from(OsStr::from_bytes(fields.next()?));
+        let identity_of = |path: &Path| fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+        let is_copy = identity_of(&original) == Some(identity) && identity_of(trace) != Some(identity);
+        is_copy.then_some(original)
+    }
+
     /// The path as a trace header holds it.
     pub(crate) fn path_bytes(&self) -> Vec<u8> {
         self.path.as_os_str().as_bytes().to_vec()
@@ -119,7 +143,7 @@ impl SpoolDirectory {
         if let Ok(library) = fs::read(&library_file) {
             recorder_library::remove(Path::new(OsStr::from_bytes(&library)));
         }
-        for file in [library_file, self.path.join(LAUNCHER_FILE)] {
+        for file in [library_file, self.path.join(TRACE_FILE), self.path.join(LAUNCHER_FILE)] {
             let _ = fs::remove_file(file);
         }
         let _ = fs::remove_dir(&self.path);

@@ -172,11 +172,11 @@ fn realloc_through(block: *mut c_void, size: usize, real_call: impl FnOnce() -> 
     }
     let new = real_call();
     if let Some(mut guard) = guard {
-        let given_back = block.is_null() || size == 0;
-        if new.is_null() && !given_back {
-            record::realloc_failed(&mut guard, Domain::Heap, size);
-        } else {
-            return record::alloc(guard, None, Domain::Heap, new, size);
+        match (new.is_null(), block.is_null(), size) {
+            // It was given back.
+            (true, false, 0) => {}
+            (true, false, _) => record::realloc_failed(&mut guard, Domain::Heap, size),
+            _ => return record::alloc(guard, None, Domain::Heap, new, size),
         }
     }
     new

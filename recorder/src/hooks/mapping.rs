@@ -35,6 +35,8 @@ pub unsafe extern "C" fn mmap(
     // SAFETY: see above.
     let start = unsafe { real(address, length, protection, flags, file, offset) };
     match &mut guard {
+        // Huge pages are asked for by who does without them where none are set aside, as mostly.
+        Some(_) if start == libc::MAP_FAILED && flags & libc::MAP_HUGETLB != 0 => {}
         Some(guard) if start == libc::MAP_FAILED => record::mapping_failed(guard, length),
         Some(guard) => record::map(guard, kind_of(guard, flags, file), is_accessible(protection), start, length),
         None => {}
@@ -112,10 +114,11 @@ pub unsafe extern "C" fn mremap(
         if old_stays {
             record::remap(guard, old, length);
         }
-        if new == libc::MAP_FAILED {
-            record::mapping_failed(guard, new_length);
-        } else {
+        if new != libc::MAP_FAILED {
             record::remap(guard, new, new_length);
+        } else if flags & libc::MREMAP_MAYMOVE != 0 {
+            // Without that, it may mean that something else is mapped behind it.
+            record::mapping_failed(guard, new_length);
         }
     }
     new
@@ -147,10 +150,11 @@ pub unsafe extern "C" fn pkey_mprotect(address: *mut c_void, length: usize, prot
 fn protect_through(address: *mut c_void, length: usize, protection: c_int, real_call: impl FnOnce() -> c_int) -> c_int {
     let mut guard = Guard::enter_mapping();
     let result = real_call();
-    if let Some(guard) = &mut guard
-        && result == 0
-    {
-        record::protect(guard, is_accessible(protection), address, length);
+    match &mut guard {
+        Some(guard) if result == 0 => record::protect(guard, is_accessible(protection), address, length),
+        // By this, too, memory is asked for: that of a reservation.
+        Some(guard) if is_accessible(protection) => record::mapping_failed(guard, length),
+        _ => {}
     }
     result
 }

@@ -301,6 +301,10 @@ pub fn ask_everything(bytes: Vec<u8>) {
     assert_eq!(timeline.totals.len(), 5);
     let want = analyzer::out_of_memory(&trace).expect("it is asked");
     serde_json::to_vec(&want).expect("can be written");
+    if let Some(want) = want {
+        let held = want.call_sites.iter().fold(0u64, |sum, row| sum.wrapping_add(row.live_bytes));
+        assert_eq!(held, want.live_bytes);
+    }
     for file in trace.source_files() {
         trace.source_line(&file, 1);
     }

@@ -96,7 +96,7 @@ fn a_tick_ends_every_turn() {
     loom::model(|| {
         let word = word();
         let mut recorder = Recorder::new(1);
-        recorder.event(&word);
+        let before = recorder.event(&word);
         let clock = thread::spawn({
             let word = word.clone();
             move || word.tick()
@@ -105,11 +105,11 @@ fn a_tick_ends_every_turn() {
         clock.join().expect("does not panic");
         let (_, after_clock) = if word.is_still(recorder.turn) {
             // The tick came in front of the event in between, which then had to take a turn of its own.
+            assert!(during > before + 1, "{during} is behind the tick, and that behind {before}");
             (recorder.turn, true)
         } else {
             word.take(recorder.thread)
         };
         assert!(after_clock);
-        assert!(during >= 1);
     });
 }
