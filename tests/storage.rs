@@ -248,6 +248,29 @@ fn a_trace_that_names_a_folder_of_somebody_elses_is_not_believed() {
     assert_eq!(files(), 0, "and now it is taken");
 }
 
+/// A container that ends takes its memory with it, and not the volume where the trace is.
+#[test]
+fn spools_lie_beside_a_trace_on_a_volume_of_its_own() {
+    if !geteuid().is_root() {
+        return not_tested("only root can mount a file system");
+    }
+    let code = "
+import glob, os
+def launcher(spools):
+    try: return open(spools + '/launcher').read().split()[0]
+    except OSError: return None  # another recording's, which is over
+for where in '/dev/shm', 'disk':
+    if any(launcher(spools) == str(os.getppid()) for spools in glob.glob(where + '/*.spool')): print(where)
+";
+    for (kibibytes, place) in [(100 << 10, "disk\n"), (10 << 10, "/dev/shm\n")] {
+        let folder = Folder::new();
+        let mut record = folder.fil(&["record", "-o", "disk/trace.fil", "--"]);
+        let ended = on_small_disk(&folder, kibibytes, record.arg(python()).args(["-c", code])).success();
+        assert_eq!(ended.stdout, place, "{kibibytes} KiB: {ended:#?}");
+        assert!(folder.peak().number("event_count") > 10_000, "{kibibytes} KiB");
+    }
+}
+
 /// Passwords stand in environments and, though they should not, in arguments.
 #[test]
 fn secrets_stay_out_of_the_trace() {

@@ -1,7 +1,8 @@
 //! The folder where the job's processes keep their spool files, which outlive them.
 //!
 //! It lies in the memory file system where there is one, so that the kernel's writeback never
-//! stalls the job, else beside the trace. A file `launcher` in it says which `fil record` it belongs
+//! stalls the job, else beside the trace; and beside the trace as well if that is on a disk or volume of its own, which may
+//! outlive the container that the memory belongs to. A file `launcher` in it says which `fil record` it belongs
 //! to: while that runs, nobody else touches the spools; and a trace that names a folder with another
 //! recording's launcher, or none, is not believed.
 
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use format::TraceHeader;
 use format::spool::SPOOL_EXTENSION;
-use rustix::fs::{Mode, statvfs};
+use rustix::fs::{Mode, statfs, statvfs};
 use rustix::process::geteuid;
 use tempfile::TempDir;
 
@@ -28,6 +29,10 @@ const MEMORY_FILE_SYSTEM: &str = "/dev/shm";
 /// A few processes' spools fit into this; containers often have just 64 MiB there, and with less
 /// free than that the job itself may need what there is.
 const FREE_BYTES_NEEDED: u64 = 64 << 20;
+
+/// Numbers of ext2 to ext4, XFS, Btrfs, F2FS, ZFS, tmpfs and overlayfs: statfs(2), Linux's `magic.h`, and OpenZFS.
+const LOCAL_FILE_SYSTEMS: [u64; 7] =
+    [0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0x2fc1_2fc1, 0x0102_1994, 0x794c_7630];
 
 const LAUNCHER_FILE: &str = "launcher";
 /// Says which file is the trace: device, inode, and path behind a space each.
@@ -47,17 +52,24 @@ impl SpoolDirectory {
     /// the recorder library at `library`.
     pub(crate) fn create(trace: &Path, monotonic_start_ns: u64, library: &Path) -> Result<SpoolDirectory, CliError> {
         let launcher = Launcher { process: ProcessIdentity::own(), monotonic_start_ns };
+        let make = |parent: &Path, name: &OsStr| {
+            fresh_directory(parent, name).and_then(|directory| SpoolDirectory::mark(directory, launcher, library))
+        };
+        let beside = trace.parent().unwrap_or(Path::new("/"));
+        let make_beside = || make(beside, trace.file_name().unwrap_or_default());
         let in_memory = Path::new(MEMORY_FILE_SYSTEM);
-        if has_room(in_memory)
-            && let Ok(directory) = fresh_directory(in_memory, OsStr::new("fil"))
-            && let Ok(spools) = SpoolDirectory::mark(directory, launcher, library)
+        if is_local_volume(beside)
+            && has_room(beside)
+            && let Ok(spools) = make_beside()
         {
             return Ok(spools);
         }
-        let beside = trace.parent().unwrap_or(Path::new("/"));
-        let directory = fresh_directory(beside, trace.file_name().unwrap_or_default());
-        let marked = directory.and_then(|directory| SpoolDirectory::mark(directory, launcher, library));
-        marked.map_err(|error| CliError::output(trace, &error))
+        if has_room(in_memory)
+            && let Ok(spools) = make(in_memory, OsStr::new("fil"))
+        {
+            return Ok(spools);
+        }
+        make_beside().map_err(|error| CliError::output(trace, &error))
     }
 
     /// From here on the folder stays whatever happens to fil: it may hold what the job did.
@@ -165,6 +177,14 @@ fn is_own(directory: &Path) -> bool {
         let for_others = Mode::from_raw_mode(found.mode()) & (Mode::RWXG | Mode::RWXO);
         found.is_dir() && found.uid() == geteuid().as_raw() && for_others.is_empty()
     })
+}
+
+/// Whether the folder is mounted apart from the system's root, on a disk of this machine: writing to memory that is mapped
+/// from a file on the network is no good.
+fn is_local_volume(folder: &Path) -> bool {
+    let device_of = |path: &Path| fs::metadata(path).ok().map(|found| found.dev());
+    let is_apart = device_of(folder).is_some_and(|device| Some(device) != device_of(Path::new("/")));
+    is_apart && statfs(folder).is_ok_and(|system| LOCAL_FILE_SYSTEMS.contains(&system.f_type.cast_unsigned()))
 }
 
 fn has_room(directory: &Path) -> bool {
