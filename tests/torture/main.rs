@@ -177,9 +177,8 @@ fn kill_and_compare(torture: &Torture, plan: &Plan, tried: &mut Tried, what: &st
     let warnings = usize::from(!recorded.has_end) + usize::from(!recorded.has_process);
     assert_eq!(ended.stderr.lines().count(), warnings, "{what}: {ended:#?}");
     assert_eq!(folder.names(), ["trace.fil"], "{what}");
-    for left in outside.iter().filter(|path| path.exists()) {
-        panic!("{what}: {} is left", left.display());
-    }
+    let left: Vec<&PathBuf> = outside.iter().filter(|path| path.exists()).collect();
+    assert!(left.is_empty(), "{what}: {left:?} is left");
     tried.calls += compare(&acknowledged, &recorded, what);
     tried.event_chunks += recorded.event_chunks;
 }
