@@ -96,6 +96,12 @@ impl Catalogue {
     }
 }
 
+/// Whether a chunk from a slot may have these numbers. The shortest event is a byte.
+pub(crate) fn has_sound_numbers(header: &ChunkHeader) -> bool {
+    let has_room = header.event_count <= header.raw_bytes && header.raw_bytes as usize <= SLOT_CAPACITY;
+    has_room && header.first_ns <= header.last_ns
+}
+
 impl Stream {
     /// A chunk that was salvaged after it had been appended is there twice: the longer one counts.
     fn add(&mut self, place: ChunkPlace) {
@@ -115,12 +121,9 @@ impl Stream {
         let behind = self.chunks.range(header.chunk_number..).next();
         let is_there = behind.is_some_and(|(&number, _)| number == header.chunk_number);
         let is_next = header.chunk_number == before.map_or(0, |(&number, _)| number.saturating_add(1));
-        let has_time = header.first_ns <= header.last_ns
-            && before.is_none_or(|(_, before)| before.header.last_ns <= header.first_ns)
+        let has_time = before.is_none_or(|(_, before)| before.header.last_ns <= header.first_ns)
             && behind.is_none_or(|(_, behind)| header.last_ns <= behind.header.first_ns);
-        // The shortest event is a byte.
-        let has_room = header.event_count <= header.raw_bytes && header.raw_bytes as usize <= SLOT_CAPACITY;
-        !is_there && (is_next || behind.is_some()) && has_time && has_room
+        !is_there && (is_next || behind.is_some()) && has_time && has_sound_numbers(header)
     }
 
     /// Chunks are numbered from 0. Those lost behind the last one that is there are not known.

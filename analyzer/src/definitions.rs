@@ -17,6 +17,8 @@ pub(crate) struct Definitions {
     pub(crate) notices: Vec<Notice>,
     /// What the first calls asked for that got no memory.
     pub(crate) failed_sizes: Vec<u64>,
+    /// The process called exit, _exit or abort.
+    pub(crate) ended_itself: bool,
     /// Records that could not be read.
     pub(crate) unreadable: u64,
     line_table_pieces: HashMap<CodeId, Vec<LineTablePiece>>,
@@ -136,6 +138,7 @@ impl Definitions {
                 self.notices.push(Notice { kind, time_ns, text: text.to_owned() });
             }
             Definition::AllocationFailed { size, .. } => self.failed_sizes.push(size),
+            Definition::EndedItself { .. } => self.ended_itself = true,
         }
     }
 

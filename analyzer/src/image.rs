@@ -43,6 +43,8 @@ pub(crate) struct Image {
     pub(crate) gone_ns: u64,
     /// Whether it is the last program of the job's own process: with it the job ends.
     pub(crate) ends_job: bool,
+    /// Whether its process became another program.
+    is_replaced: bool,
     /// Definition chunks that could not be decompressed.
     pub(crate) unreadable_chunks: u64,
 }
@@ -86,6 +88,7 @@ impl Image {
             departure_ns: u64::MAX,
             gone_ns: u64::MAX,
             ends_job: false,
+            is_replaced: false,
             unreadable_chunks,
         }
     }
@@ -114,6 +117,12 @@ impl Image {
     pub(crate) fn is_partial(&self) -> bool {
         let lost = [NoticeKind::RecordingStopped, NoticeKind::NotAllRecorded];
         self.definitions.notices.iter().any(|notice| lost.contains(&notice.kind))
+    }
+
+    /// Whether somebody may have killed the process while it ran this program, of a job whose own process was not killed: it
+    /// did not end itself, nor become another program.
+    pub(crate) fn may_be_killed(&self) -> bool {
+        !self.ends_job && !self.definitions.ended_itself && !self.is_replaced
     }
 
     /// What it has to say of its recording.
@@ -152,6 +161,7 @@ pub(crate) fn relate(images: &mut [Image], end_ns: Option<u64>) {
         earlier.insert(key, ImageIndex(at as u32));
         if let Some(replaced) = last_of_process.insert(process, at) {
             images[replaced].departure_ns = images[replaced].departure_ns.min(key.start_ns);
+            images[replaced].is_replaced = true;
         }
         if Some(process) != job {
             images[at].departure_ns = images[at].last_ns.saturating_add(1);

@@ -10,7 +10,7 @@ use crate::site::{Site, SiteId};
 pub(crate) enum Kept {
     /// The end of the job.
     End,
-    /// The end of that process which held most when it ended.
+    /// The end of that process, of those that somebody ended, which held most then.
     LargestEnd,
     /// That failed call, of several, at which most was alive: what goes wrong behind it while an exception is handled asks
     /// for little and finds less alive, and a library that tries how much it can have does so early.
@@ -27,8 +27,10 @@ pub(crate) struct MemoryWant {
     pub(crate) failures: u64,
     /// When the job ended, nanoseconds of the monotonic clock, and what was alive then.
     pub(crate) end: (u64, u64),
-    /// The process that held most when it ended, and how much that was.
+    /// The process, of those that somebody ended, that held most then.
     pub(crate) largest: Option<LargestEnd>,
+    /// By image: whether somebody may have ended it.
+    may_be_killed: Vec<bool>,
     /// By site: whose it is, if it counts.
     owners: Vec<Option<ImageIndex>>,
     /// What counts, by image.
@@ -48,8 +50,8 @@ pub(crate) struct LargestEnd {
 }
 
 impl MemoryWant {
-    /// For a trace of so many images.
-    pub(crate) fn new(kept: Kept, images: usize) -> MemoryWant {
+    /// For images of which these may have been killed.
+    pub(crate) fn new(kept: Kept, may_be_killed: Vec<bool>) -> MemoryWant {
         MemoryWant {
             moment: Moment::default(),
             kept,
@@ -58,7 +60,8 @@ impl MemoryWant {
             end: (0, 0),
             largest: None,
             owners: Vec::new(),
-            live_bytes: vec![0; images],
+            live_bytes: vec![0; may_be_killed.len()],
+            may_be_killed,
         }
     }
 }
@@ -82,6 +85,9 @@ impl Observer for MemoryWant {
 
     fn departs(&mut self, image: ImageIndex, ns: u64) {
         let own_bytes = self.live_bytes[image.index()];
+        if !self.may_be_killed[image.index()] {
+            return;
+        }
         if self.largest.is_none_or(|largest| own_bytes > largest.own_bytes) {
             self.largest = Some(LargestEnd { image, own_bytes, ns, live_bytes: self.moment.live_bytes() });
             if self.kept == Kept::LargestEnd {

@@ -13,6 +13,7 @@ use crate::call_site::CallSiteNames;
 use crate::call_stack::{CallStack, NodeId};
 use crate::error::AnalyzerError;
 use crate::held::{Apart, CallSite, Categories, Held, ProcessMemory, StackMemory};
+use crate::image::Image;
 use crate::memory_want::{Kept, MemoryWant};
 use crate::replay::{Failure, replay};
 use crate::soundness::unreadable_events;
@@ -56,8 +57,9 @@ pub struct OutOfMemory {
     pub failed_allocations: u64,
     /// How many processes the kernel killed for want of memory while the job ran, in its control group.
     pub oom_kills: u64,
-    /// Of a job that went on after that, the process that held most when it ended. The kernel does not tell whom it killed,
-    /// but it kills who has most.
+    /// Of a job that went on after that, the process that held most when it ended, of those that did not end themselves. The
+    /// kernel does not tell whom it killed, but it kills who has most. None: it was a process that is not recorded, and then
+    /// nothing is known of the instant, and no memory is told.
     pub killed_process: Option<u32>,
     /// Whether the recording ended in order and nothing is damaged or lost.
     pub complete: bool,
@@ -104,11 +106,12 @@ pub fn out_of_memory(trace: &Trace) -> Result<Option<OutOfMemory>, AnalyzerError
         OutOfMemoryCause::ProcessKilled => Kept::LargestEnd,
         OutOfMemoryCause::AllocationFailed => Kept::Failure,
     };
-    let mut want = MemoryWant::new(kept, trace.images().len());
+    let mut want = MemoryWant::new(kept, trace.images().iter().map(Image::may_be_killed).collect());
     let replayed = replay(trace, &mut want);
     let instant = match cause {
         OutOfMemoryCause::Killed => Some(want.end),
-        OutOfMemoryCause::ProcessKilled => want.largest.map(|end| (end.ns, end.live_bytes)),
+        // Else it was one that is not recorded: nothing is known of it.
+        OutOfMemoryCause::ProcessKilled => Some(want.largest.map_or((0, 0), |end| (end.ns, end.live_bytes))),
         OutOfMemoryCause::AllocationFailed => want.failure.map(|(failure, live_bytes)| (failure.ns, live_bytes)),
     };
     // What it was stood in a part of the trace that is lost.

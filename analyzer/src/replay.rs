@@ -110,7 +110,7 @@ impl<'a, O: Observer> Replay<'a, O> {
         }
         self.end_job();
         while let Some(departure) = self.departures.pop() {
-            self.ledger.observer.departs(departure.image, self.ledger.clock_ns);
+            self.ledger.observer.departs(departure.image, departure.ns.max(self.ledger.clock_ns));
         }
     }
 

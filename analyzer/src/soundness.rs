@@ -4,7 +4,7 @@
 use format::{ChunkHeader, ChunkKind, RecordingEnd};
 
 use crate::bytes::human_bytes;
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, has_sound_numbers};
 use crate::chunk_index::ChunkIndex;
 use crate::image::Image;
 use crate::notices::each_once;
@@ -30,7 +30,7 @@ impl Soundness {
     ) -> Soundness {
         let mut losses = Vec::new();
         losses.extend(damaged(index));
-        losses.extend(damaged_chunks(index, catalogue, start_ns));
+        losses.extend(damaged_chunks(index, catalogue, images, start_ns));
         losses.extend(index.cut_short_at.map(|offset| {
             format!("the trace is cut short at byte {offset}: what was recorded after that is not in the results")
         }));
@@ -78,8 +78,9 @@ fn damaged(index: &ChunkIndex) -> Option<String> {
 }
 
 /// Which chunks are damaged, as far as they still say that and it fits to what is in front of them and behind.
-fn damaged_chunks(index: &ChunkIndex, catalogue: &Catalogue, start_ns: u64) -> Vec<String> {
-    let believable: Vec<&ChunkHeader> = index.damaged_headers.iter().filter(|header| catalogue.lacks(header)).collect();
+fn damaged_chunks(index: &ChunkIndex, catalogue: &Catalogue, images: &[Image], start_ns: u64) -> Vec<String> {
+    let is_believable = |header: &&ChunkHeader| catalogue.lacks(header) || is_first_of_its_thread(header, images);
+    let believable: Vec<&ChunkHeader> = index.damaged_headers.iter().filter(is_believable).collect();
     let seconds = |ns: u64| ns.saturating_sub(start_ns) as f64 / 1e9;
     let sentence = |header: &&ChunkHeader| {
         let ChunkHeader { process, thread, chunk_number, first_ns, last_ns, .. } = header;
@@ -105,6 +106,14 @@ fn damaged_chunks(index: &ChunkIndex, catalogue: &Catalogue, start_ns: u64) -> V
     let more = believable.len().saturating_sub(MOST_DAMAGED_CHUNKS) as u64;
     sentences.extend((more > 0).then(|| format!("{} more {} damaged", count(more, "chunk"), are(more))));
     sentences
+}
+
+/// Whether it may be that of the first chunk of a thread of which no other is there.
+fn is_first_of_its_thread(header: &ChunkHeader, images: &[Image]) -> bool {
+    let is_its = |image: &&Image| image.key == header.process && image.definitions.threads.contains_key(&header.thread);
+    let is_alone = |image: &Image| image.threads.iter().all(|thread| thread.thread != header.thread);
+    let fits = header.kind == ChunkKind::Events && header.chunk_number == 0 && has_sound_numbers(header);
+    fits && images.iter().find(is_its).is_some_and(|image| is_alone(image) && image.key.start_ns <= header.first_ns)
 }
 
 fn missing(catalogue: &Catalogue) -> Option<String> {

@@ -44,13 +44,20 @@ fn of_a_job_that_goes_on_when_a_process_was_killed_the_largest_end_counts() {
          path 1 0 1
          thread 1
          turn 1
-         time 600
+         time 1600
          alloc 4096 7000 stack=1
-         time 900
+         time 1900
+         process 40 start=600 command=large
+         thread 1
+         turn 1
+         time 1700
+         alloc 4096 90000 stack=0
+         time 1800
+         ended 1800
          process 30 start=1000 command=small
          thread 1
          turn 1
-         time 1200
+         time 2200
          alloc 4096 20 stack=0
          in 10
          thread 1
@@ -61,8 +68,16 @@ fn of_a_job_that_goes_on_when_a_process_was_killed_the_largest_end_counts() {
     .unwrap();
     assert_eq!(answer.cause, OutOfMemoryCause::ProcessKilled);
     assert_eq!(answer.killed_process, Some(20));
-    assert_eq!(held(&answer), [("fill", 7000)]);
-    assert_eq!(answer.live_bytes, 7000);
+    assert_eq!(held(&answer), [("fill", 7000), ("hold", 1000)]);
+    assert_eq!(answer.live_bytes, 8000, "the job had 1000");
+}
+
+/// A program without Python, which is not recorded.
+#[test]
+fn of_a_process_that_is_not_recorded_nothing_is_told() {
+    let answer = answer("time 2000\nend oom-kills=1").unwrap();
+    assert_eq!((answer.cause, answer.killed_process), (OutOfMemoryCause::ProcessKilled, None));
+    assert_eq!((answer.live_bytes, answer.call_sites.len()), (0, 0));
 }
 
 #[test]

@@ -134,6 +134,11 @@ pub enum Definition<'a> {
         /// Requested bytes.
         size: u64,
     },
+    /// The process has called exit, _exit or abort. Of one that was killed, or became another program, there is none.
+    EndedItself {
+        /// When, nanoseconds of `CLOCK_MONOTONIC`.
+        time_ns: u64,
+    },
 }
 
 /// Encodes a definition with its length into `out`, without allocating. `None` if it does not fit.

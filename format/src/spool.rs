@@ -16,6 +16,7 @@
 //! | 32 | 8 | last instant at which the process is known to have lived, ns |
 //! | 40 | 4 | forked children that could not be recorded, nor say so themselves |
 //! | 44 | 4 | 1 if recording has ended because the recorder got no memory, else 0 |
+//! | 48 | 4 | 1 if the process has called exit, _exit or abort, else 0 |
 //!
 //! Then slots of [`SLOT_BYTES`]:
 //!
@@ -62,6 +63,9 @@ pub const SPOOL_SILENT_CHILDREN: usize = 40;
 
 /// Offset in the file header of a word that is 1 when recording has ended because the recorder got no memory.
 pub const SPOOL_WANT_OF_MEMORY: usize = 44;
+
+/// Offset in the file header of a word that is 1 when the process has called exit, _exit or abort.
+pub const SPOOL_ENDED_ITSELF: usize = 48;
 
 /// Offset of a slot's state.
 pub const SLOT_STATE: usize = 0;
@@ -145,6 +149,11 @@ pub fn silent_children(bytes: &[u8]) -> u32 {
 /// Whether the recording ended because the recorder got no memory, which it could not say by itself.
 pub fn had_no_memory(bytes: &[u8]) -> bool {
     bytes.get(SPOOL_WANT_OF_MEMORY..SPOOL_WANT_OF_MEMORY + 4).is_some_and(|bytes| u32_at(bytes, 0) != 0)
+}
+
+/// Whether the process has called exit, _exit or abort.
+pub fn ended_itself(bytes: &[u8]) -> bool {
+    bytes.get(SPOOL_ENDED_ITSELF..SPOOL_ENDED_ITSELF + 4).is_some_and(|bytes| u32_at(bytes, 0) != 0)
 }
 
 /// When the process was last known to live, nanoseconds of `CLOCK_MONOTONIC`.

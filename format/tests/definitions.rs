@@ -59,6 +59,7 @@ impl Owned {
             5 => Definition::ResidentMemory { time_ns: first, bytes: second },
             6 => Definition::ThreadName { thread: ThreadNumber(a), name: function },
             7 => Definition::AllocationFailed { time_ns: first, size: second },
+            8 => Definition::EndedItself { time_ns: first },
             _ => Definition::Notice { kind: NoticeKind::RecordingStopped, time_ns: first, text: file },
         }
     }
@@ -74,7 +75,7 @@ fn long_number() -> impl Strategy<Value = u64> {
 
 fn owned() -> impl Strategy<Value = Owned> {
     (
-        0u8..9,
+        0u8..10,
         [number(), number(), number(), number()],
         [long_number(), long_number()],
         ["\\PC{0,40}", "\\PC{0,300}"],

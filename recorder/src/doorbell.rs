@@ -8,6 +8,8 @@ use std::ptr::null;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use crate::errno;
+
 pub(crate) struct Doorbell {
     rings: AtomicU32,
 }
@@ -31,15 +33,16 @@ impl Doorbell {
         };
     }
 
-    /// Sleeps until it rings once more than `seen`, at most for `limit`.
-    pub(crate) fn wait(&self, seen: u32, limit: Duration) {
+    /// Sleeps until it rings once more than `seen`, at most for `limit`. Says whether all of that has passed: a signal wakes
+    /// it too.
+    pub(crate) fn wait(&self, seen: u32, limit: Duration) -> bool {
         let limit = libc::timespec {
             tv_sec: limit.as_secs() as libc::time_t,
             tv_nsec: libc::c_long::from(limit.subsec_nanos() as i32),
         };
         // SAFETY: FUTEX_WAIT takes the address of a live u32, the value expected there and a
         // timeout; it returns at once if the value is another.
-        unsafe {
+        let woken = unsafe {
             libc::syscall(
                 libc::SYS_futex,
                 self.rings.as_ptr(),
@@ -50,5 +53,6 @@ impl Doorbell {
                 0,
             )
         };
+        woken != 0 && errno::is(libc::ETIMEDOUT)
     }
 }

@@ -10,9 +10,9 @@ impl ErrnoKept {
     }
 }
 
-/// Whether the last call that failed did so for want of memory.
-pub(crate) fn is_no_memory() -> bool {
-    errno() == libc::ENOMEM
+/// Whether this is why the last call failed that did.
+pub(crate) fn is(error: i32) -> bool {
+    errno() == error
 }
 
 fn errno() -> i32 {

@@ -52,10 +52,11 @@ pub(crate) enum Start {
     NotWanted,
 }
 
-/// Notes that the process lives at this instant.
-pub(crate) fn note_alive() {
+/// Notes that the process ends itself at this instant.
+pub(crate) fn note_end() {
     if let Some(session) = Session::current() {
         session.spool.note_alive(now_ns());
+        session.spool.note_end();
     }
 }
 
@@ -103,7 +104,7 @@ fn start_session(
             Start::Recorded
         }
         Err(error) => {
-            let text = format!("process {} is not recorded: its spool cannot be made: {error}", process.pid);
+            let text = format!("the process, whose spool cannot be made: {error}");
             let kind = NoticeKind::NotAllRecorded;
             let notice = Definition::Notice { kind, time_ns: process.start_ns, text: &text };
             match append_definitions(&mut trace, process, &[introduction, notice]) {

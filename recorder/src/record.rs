@@ -50,7 +50,7 @@ fn alloc_slowly<const PYTHON: bool>(mut guard: Guard, block: *mut c_void, size: 
     let domain = domain::<PYTHON>();
     if block.is_null() {
         // Python's allocators fail for nothing else, and need not set errno.
-        if PYTHON || errno::is_no_memory() {
+        if PYTHON || errno::is(libc::ENOMEM) {
             failed(&mut guard, check_of_block(domain), size);
         }
     } else if let Some(recorder) = threads::recorder(&mut guard) {
@@ -140,7 +140,7 @@ pub(crate) fn aligned_failed(guard: &mut Guard, size: usize) {
 pub(crate) fn mapping_failed(guard: &mut Guard, length: usize) {
     let in_python_allocator = guard.in_python_allocator();
     guard.recording();
-    if errno::is_no_memory() && !in_python_allocator {
+    if errno::is(libc::ENOMEM) && !in_python_allocator {
         let check = check_of_mapping(guard);
         failed(guard, check, length);
     }

@@ -39,7 +39,7 @@ pub(crate) fn take(layout: Layout) -> *mut u8 {
     if is_half_taken() {
         guard::switch_off();
         // What has no memory can say no more than a word.
-        if let Some(session) = Session::current() {
+        if let Some(session) = Session::of_this_process() {
             session.spool.note_want_of_memory();
         }
     }

@@ -123,7 +123,7 @@ impl Session {
             if !background::is_running() {
                 background::append_queued(self)?;
             }
-            self.slot_freed.wait(seen, SLOT_WAIT);
+            patience.note_wait(self.slot_freed.wait(seen, SLOT_WAIT));
         }
     }
 
@@ -140,7 +140,7 @@ impl Session {
             if self.queue.1.is_empty() || !guard::is_on() || patience.is_over(seen) {
                 return self.spool.take_beyond_comfort();
             }
-            self.slot_freed.wait(seen, SLOT_WAIT);
+            patience.note_wait(self.slot_freed.wait(seen, SLOT_WAIT));
         }
     }
 
@@ -180,25 +180,29 @@ impl Session {
     }
 }
 
-/// How often to look for a free slot while none becomes free. Looks are counted, and not time: while the whole job stands
-/// still (Ctrl-Z, a debugger, a frozen container), it is nobody's fault that none does.
+/// For how long to wait while no slot becomes free. Waits are counted, and not time: while the whole job stands still (Ctrl-Z,
+/// a debugger, a frozen container), it is nobody's fault that none does.
 struct Patience {
-    looks: u32,
+    waits: u32,
     last_seen: Option<u32>,
 }
 
 impl Patience {
     fn new() -> Patience {
-        Patience { looks: 0, last_seen: None }
+        Patience { waits: 0, last_seen: None }
     }
 
-    /// Whether it is over at this look, at which so many slots had become free.
+    /// Whether it is over, when so many slots have become free.
     fn is_over(&mut self, seen: u32) -> bool {
         if self.last_seen != Some(seen) {
-            *self = Patience { looks: 0, last_seen: Some(seen) };
+            *self = Patience { waits: 0, last_seen: Some(seen) };
         }
-        self.looks += 1;
-        u128::from(self.looks) * SLOT_WAIT.as_nanos() > LONGEST_WAIT.as_nanos()
+        u128::from(self.waits) * SLOT_WAIT.as_nanos() >= LONGEST_WAIT.as_nanos()
+    }
+
+    /// One more wait is over. It counts if nothing ended it before its time.
+    fn note_wait(&mut self, in_vain: bool) {
+        self.waits += u32::from(in_vain);
     }
 }
 
@@ -214,11 +218,22 @@ mod tests {
 
     #[test]
     fn patience_ends_where_no_slot_becomes_free_for_long() {
-        let looks = (LONGEST_WAIT.as_nanos() / SLOT_WAIT.as_nanos()) as u32;
+        let waits = (LONGEST_WAIT.as_nanos() / SLOT_WAIT.as_nanos()) as u32;
         let mut patience = Patience::new();
-        assert!((0..looks).all(|_| !patience.is_over(7)));
-        assert!(!patience.is_over(8), "one became free, if for somebody else");
-        assert!((1..looks).all(|_| !patience.is_over(8)));
-        assert!(patience.is_over(8));
+        let mut wait = |times: u32, seen: u32, in_vain: bool| {
+            (0..times).all(|_| {
+                let is_over = patience.is_over(seen);
+                patience.note_wait(in_vain);
+                !is_over
+            })
+        };
+        assert!(wait(waits, 7, true));
+        assert!(wait(waits, 8, true), "one became free, if for somebody else");
+        assert!(!wait(1, 8, true));
+        assert!(wait(waits, 9, true));
+        assert!(!wait(1, 9, false));
+        assert!(wait(10 * waits, 10, false), "signals end waits early");
+        assert!(wait(waits, 10, true));
+        assert!(!wait(1, 10, true));
     }
 }

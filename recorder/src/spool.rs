@@ -19,8 +19,8 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crossbeam_channel::{Receiver, Sender};
 use format::spool::{
     SLOT_BYTES, SLOT_CAPACITY, SLOT_CHUNK_NUMBER, SLOT_FIRST_NS, SLOT_FIRST_TURN, SLOT_FREE, SLOT_HEADER_BYTES,
-    SLOT_IN_USE, SLOT_KIND, SLOT_LENGTH, SLOT_STATE, SLOT_THREAD, SPOOL_ALIVE_NS, SPOOL_HEADER_BYTES,
-    SPOOL_SILENT_CHILDREN, SPOOL_WANT_OF_MEMORY, SpoolHeader, slot_offset,
+    SLOT_IN_USE, SLOT_KIND, SLOT_LENGTH, SLOT_STATE, SLOT_THREAD, SPOOL_ALIVE_NS, SPOOL_ENDED_ITSELF,
+    SPOOL_HEADER_BYTES, SPOOL_SILENT_CHILDREN, SPOOL_WANT_OF_MEMORY, SpoolHeader, slot_offset,
 };
 use format::{ChunkKind, EVENT_ROOM_BYTES, EventRoom, ShortEvent, ThreadNumber};
 
@@ -311,6 +311,15 @@ impl Spool {
         if !header.is_null() {
             // SAFETY: as in note_alive(); the offset is a multiple of 4.
             unsafe { AtomicU32::from_ptr(header.add(SPOOL_WANT_OF_MEMORY).cast()) }.store(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The process ends itself.
+    pub(crate) fn note_end(&self) {
+        let header = self.header.load(Ordering::Acquire);
+        if !header.is_null() {
+            // SAFETY: as in note_alive(); the offset is a multiple of 4.
+            unsafe { AtomicU32::from_ptr(header.add(SPOOL_ENDED_ITSELF).cast()) }.store(1, Ordering::Relaxed);
         }
     }
 

@@ -37,5 +37,5 @@ extern "C" fn on_load(count: c_int, arguments: *const *const c_char, _environmen
 
 #[cfg_attr(test, allow(dead_code))]
 extern "C" fn on_exit() {
-    process::note_alive();
+    process::note_end();
 }

@@ -63,8 +63,8 @@ impl TraceFile {
     }
 
     /// Whether it has that size already.
-    pub(crate) fn is_full(&self) -> bool {
-        self.file.length() >= self.max_bytes
+    pub(crate) fn is_full(&mut self) -> bool {
+        self.file.descriptor().is_ok() && self.file.length() >= self.max_bytes
     }
 
     /// The same file, for the few words that say that it is full.

@@ -20,6 +20,7 @@
 //! failed 64 stack=1                       (a call asked for 64 bytes and got none)
 //! rss 1000 5000                           (time, bytes)
 //! source job.py a line|another line
+//! ended 3000                              (the process has called exit)
 //! cut                                     (the thread's chunk ends here, the next begins)
 //! end [at=NS] [killed] [oom-kills=N]
 //! ```
@@ -167,6 +168,7 @@ impl TraceBuilder {
                 self.define(&Definition::AllocationFailed { time_ns: JOB_START_NS, size: number(0) });
                 self.event(Event::Failed { size: number(0), stack });
             }
+            "ended" => self.define(&Definition::EndedItself { time_ns: JOB_START_NS + number(0) }),
             "cut" => self.cut((self.process, self.thread)),
             "end" => {
                 let option = |name: &str| option(name).map(|value| value.parse::<u64>().unwrap());

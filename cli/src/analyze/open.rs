@@ -16,9 +16,12 @@ pub(crate) fn open(path: &Path) -> Result<Trace, CliError> {
         Some(spools) if spools.launcher_runs() => {
             warn("this recording is not over; the answer is about what is in the trace so far");
         }
-        Some(spools) if let Some(original) = spools.original_of(path) => {
-            let original = original.display();
-            warn(&format!("this is a copy; a part of the recording is still missing in it: analyze {original} first"));
+        Some(spools) if !spools.is_of(path) => {
+            let folder = spools.path().display();
+            warn(&format!(
+                "this is a copy of a trace that was not finished: what is in {folder} is not in this answer; analyze the trace \
+                 itself, then copy it (if it is gone, remove {folder}/trace)"
+            ));
         }
         Some(spools) => {
             if let Err(error) = complete(path) {

@@ -25,6 +25,13 @@ pub(crate) fn write(
             format!("Out of memory after {when}: an allocation of {} failed", human_bytes(failed.bytes))
         }
         _ => match want.killed_process {
+            None if want.cause == OutOfMemoryCause::ProcessKilled => {
+                return writeln!(
+                    out,
+                    "{}",
+                    screen.bold("Out of memory: the kernel killed a process that is not recorded")
+                );
+            }
             None => format!("Out of memory after {when}: the kernel killed the job for it"),
             Some(pid) => format!(
                 "Out of memory after {when}: the kernel killed a process of the job for it, by all appearances {pid}"

@@ -109,10 +109,10 @@ fn append(path: &Path, trace: &mut TraceFile) -> Result<usize, CliError> {
     let bytes = fs::read(path).map_err(|error| CliError::input(path, &error))?;
     let chunks = spool::salvage(&bytes)?;
     let last_definitions = chunks.iter().rposition(|(header, _)| header.kind == ChunkKind::Definitions);
-    let notices = [notice_of_silent_children(&bytes), notice_of_want_of_memory(&bytes)].concat();
+    let ends = [notice_of_silent_children(&bytes), notice_of_want_of_memory(&bytes), end_of_process(&bytes)].concat();
     for (at, (header, raw)) in chunks.iter().enumerate() {
         if last_definitions == Some(at) {
-            trace.append(*header, &[raw, &*notices].concat())?;
+            trace.append(*header, &[raw, &*ends].concat())?;
         } else {
             trace.append(*header, raw)?;
         }
@@ -144,10 +144,22 @@ fn notice_of_want_of_memory(spool: &[u8]) -> Vec<u8> {
     }
 }
 
+/// That the process ended itself, if it did.
+fn end_of_process(spool: &[u8]) -> Vec<u8> {
+    if spool::ended_itself(spool) {
+        encoded(&Definition::EndedItself { time_ns: spool::alive_ns(spool) })
+    } else {
+        Vec::new()
+    }
+}
+
 fn encoded_notice(kind: NoticeKind, time_ns: u64, text: &str) -> Vec<u8> {
-    let notice = Definition::Notice { kind, time_ns, text };
+    encoded(&Definition::Notice { kind, time_ns, text })
+}
+
+fn encoded(definition: &Definition<'_>) -> Vec<u8> {
     let mut encoded = vec![0; 256];
-    let length = encode_definition(&notice, &mut encoded).unwrap_or(0);
+    let length = encode_definition(definition, &mut encoded).unwrap_or(0);
     encoded.truncate(length);
     encoded
 }

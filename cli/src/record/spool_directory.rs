@@ -30,12 +30,12 @@ const MEMORY_FILE_SYSTEM: &str = "/dev/shm";
 /// free than that the job itself may need what there is.
 const FREE_BYTES_NEEDED: u64 = 64 << 20;
 
-/// Numbers of ext2 to ext4, XFS, Btrfs, F2FS, ZFS, tmpfs and overlayfs: statfs(2), Linux's `magic.h`, and OpenZFS.
-const LOCAL_FILE_SYSTEMS: [u64; 7] =
-    [0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0x2fc1_2fc1, 0x0102_1994, 0x794c_7630];
+/// Numbers of ext2 to ext4, XFS and tmpfs: statfs(2), Linux's `magic.h`. Not those that write elsewhere what is written again
+/// (Btrfs, ZFS): on a full disk they have no room for what was set aside, and the job would die of SIGBUS.
+const LOCAL_FILE_SYSTEMS: [u64; 3] = [0xef53, 0x5846_5342, 0x0102_1994];
 
 const LAUNCHER_FILE: &str = "launcher";
-/// Says which file is the trace: device, inode, and path behind a space each.
+/// Says which file is the trace: device, inode, and, for people, path, with a space between them.
 const TRACE_FILE: &str = "trace";
 /// Says where the recorder library is, for the case that fil is killed and cannot remove it.
 const LIBRARY_FILE: &str = "library";
@@ -107,17 +107,12 @@ impl SpoolDirectory {
         }
     }
 
-    /// The trace that the spools belong to, if that is there and `trace`, a copy of it, is another file. What is in the
-    /// spools can be appended to one of them only.
-    pub(crate) fn original_of(&self, trace: &Path) -> Option<PathBuf> {
-        let line = fs::read(self.path.join(TRACE_FILE)).ok()?;
-        let mut fields = line.splitn(3, |&byte| byte == b' ');
-        let mut number = || str::from_utf8(fields.next()?).ok()?.parse::<u64>().ok();
-        let identity = (number()?, number()?);
-        let original = PathBuf::from(OsStr::from_bytes(fields.next()?));
-        let identity_of = |path: &Path| fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
-        let is_copy = identity_of(&original) == Some(identity) && identity_of(trace) != Some(identity);
-        is_copy.then_some(original)
+    /// Whether this file, which may have another name now, is the trace that the spools belong to, and not a copy of it: what
+    /// is in them can be taken from them once.
+    pub(crate) fn is_of(&self, trace: &Path) -> bool {
+        let Ok(line) = fs::read(self.path.join(TRACE_FILE)) else { return true };
+        let is_it = |found: fs::Metadata| line.starts_with(format!("{} {} ", found.dev(), found.ino()).as_bytes());
+        fs::metadata(trace).is_ok_and(is_it)
     }
 
     /// The path as a trace header holds it.

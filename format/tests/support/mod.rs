@@ -84,6 +84,7 @@ pub(crate) fn every_definition() -> Vec<Definition<'static>> {
         Definition::Notice { kind: NoticeKind::NoStacks, time_ns: 1_500_000, text: "Python 3.8 has no stack support" },
         Definition::Notice { kind: NoticeKind::RecordingStopped, time_ns: 1 << 40, text: "no space left on device" },
         Definition::AllocationFailed { time_ns: 3_000_000, size: 1 << 50 },
+        Definition::EndedItself { time_ns: 4_000_000 },
     ]
 }
 

@@ -13,7 +13,7 @@ use crate::{process, real};
 /// POSIX's _exit.
 #[cfg_attr(not(test), unsafe(no_mangle))]
 pub unsafe extern "C" fn _exit(code: c_int) -> ! {
-    process::note_alive();
+    process::note_end();
     if let Some(real) = real::_exit() {
         // SAFETY: it takes any code.
         unsafe { real(code) }
@@ -29,7 +29,7 @@ pub unsafe extern "C" fn _exit(code: c_int) -> ! {
 /// C's abort.
 #[cfg_attr(not(test), unsafe(no_mangle))]
 pub unsafe extern "C" fn abort() -> ! {
-    process::note_alive();
+    process::note_end();
     if let Some(real) = real::abort() {
         // SAFETY: it takes nothing.
         unsafe { real() }

@@ -11,7 +11,7 @@
 use std::ffi::{c_int, c_void};
 
 use crate::guard::Guard;
-use crate::hooks::mapping_kind::{is_accessible, kind_of};
+use crate::hooks::mapping_kind::{is_accessible, is_mapped, kind_of};
 use crate::{real, record};
 
 // SAFETY (of all real calls in this file): the arguments go to the C library's function as the job
@@ -152,8 +152,10 @@ fn protect_through(address: *mut c_void, length: usize, protection: c_int, real_
     let result = real_call();
     match &mut guard {
         Some(guard) if result == 0 => record::protect(guard, is_accessible(protection), address, length),
-        // By this, too, memory is asked for: that of a reservation.
-        Some(guard) if is_accessible(protection) => record::mapping_failed(guard, length),
+        // By this, too, memory is asked for: that of a reservation. A range that is not mapped fails in the same way.
+        Some(guard) if protection & libc::PROT_WRITE != 0 && is_mapped(address, length) => {
+            record::mapping_failed(guard, length);
+        }
         _ => {}
     }
     result

@@ -1,7 +1,7 @@
 //! What an mmap maps, told from its arguments.
 #![allow(unsafe_code)]
 
-use std::ffi::c_int;
+use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 
 use format::MappingKind;
@@ -25,6 +25,19 @@ pub(crate) fn kind_of(guard: &Guard, flags: c_int, file: c_int) -> MappingKind {
         (true, false) if guard.in_python_allocator() => MappingKind::PythonArena,
         (true, false) => MappingKind::Private,
     }
+}
+
+/// Whether the first and the last page of a range are mapped.
+pub(crate) fn is_mapped(start: *mut c_void, length: usize) -> bool {
+    const PAGE: usize = 4096;
+    let _errno = ErrnoKept::new();
+    let first = start as usize & !(PAGE - 1);
+    let Some(end) = (start as usize).checked_add(length.max(1)) else { return false };
+    let mut resident = 0u8;
+    // SAFETY: mincore takes any address that begins a page, and writes a byte for each page asked for, which is one.
+    [first, (end - 1) & !(PAGE - 1)]
+        .into_iter()
+        .all(|page| unsafe { libc::mincore(page as *mut c_void, 1, &mut resident) } == 0)
 }
 
 /// Mapping `/dev/zero` is how anonymous memory was had before `MAP_ANONYMOUS`, and still is that.
@@ -56,6 +69,16 @@ mod tests {
             assert!(is_accessible(protection));
         }
     }
+
+    #[test]
+    fn what_is_mapped_is_told_from_what_is_not() {
+        let here = (&raw const DEV_NULL).cast_mut().cast();
+        assert!(is_mapped(here, 1));
+        assert!(!is_mapped(std::ptr::without_provenance_mut(1 << 40), 4096));
+        assert!(!is_mapped(here, usize::MAX));
+    }
+
+    static DEV_NULL: u8 = 0;
 
     #[test]
     fn dev_zero_is_not_dev_null() {

@@ -70,6 +70,8 @@ enum Told {
     Resident { time_ns: u32, bytes: u64 },
     Notice { kind: u8, time_ns: u32 },
     Failed { time_ns: u32, size: u64 },
+    Ended { time_ns: u32 },
+    Ended { time_ns: u32 },
 }
 
 #[derive(Arbitrary, Debug)]
@@ -216,6 +218,7 @@ impl Told {
                 let kind = kinds[usize::from(*kind) % kinds.len()];
                 Definition::Notice { kind, time_ns: (*time_ns).into(), text: "something" }
             }
+            Told::Ended { time_ns } => Definition::EndedItself { time_ns: (*time_ns).into() },
             Told::Failed { time_ns, size } => Definition::AllocationFailed { time_ns: (*time_ns).into(), size: *size },
         };
         encode_definition(&definition, out)
