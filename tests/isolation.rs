@@ -76,8 +76,11 @@ print(child)
     for_each_python(|python| {
         let folder = Folder::new();
         let ended = folder.record_code(&python.path, code).success();
-        let named = format!("process {} is not recorded", ended.stdout.trim());
-        assert!(ended.stderr.contains(&named), "{}: {ended:#?}", python.name);
+        let text = "not all is recorded: the process, whose spool cannot be made";
+        assert!(ended.stderr.contains(text), "{}: {ended:#?}", python.name);
+        let named = format!("process {}: {text}", ended.stdout.trim());
+        let warnings = folder.peak().warnings();
+        assert!(warnings.iter().any(|warning| warning.starts_with(&named)), "{}: {warnings:?}", python.name);
     });
 }
 

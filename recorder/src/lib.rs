@@ -56,5 +56,6 @@ mod trace_file;
 mod turn;
 mod turn_word;
 
-#[global_allocator]
+// Miri has no dlsym, and an allocator of its own.
+#[cfg_attr(not(miri), global_allocator)]
 static ALLOCATOR: real::RealAllocator = real::RealAllocator;
