@@ -71,7 +71,6 @@ enum Told {
     Notice { kind: u8, time_ns: u32 },
     Failed { time_ns: u32, size: u64 },
     Ended { time_ns: u32 },
-    Ended { time_ns: u32 },
 }
 
 #[derive(Arbitrary, Debug)]
