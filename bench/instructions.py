@@ -35,12 +35,12 @@ PYTHON = r"recorder/src/python/"
 PARTS = (
     ("hook", r"recorder/src/(hooks/|record\.rs|real\.rs)"),
     ("guard and thread-local access", r"recorder/src/(guard|thread_words|errno|cancellation|jump_buffer)\.rs"),
-    ("turn and time stamp", r"recorder/src/(turn|clock)\.rs"),
+    ("turn and time stamp", r"recorder/src/(turn|turn_word|clock)\.rs"),
     ("thread state", PYTHON + r"(thread_states|attached_place)\.rs"),
     ("frame check", PYTHON + r"(last_frame|frames|position|marker|layout)\.rs"),
     ("call stack: what has changed", r"recorder/src/(python/|intern_table|definitions)"),
     ("encode", r"format/src/"),
-    ("publish", r"recorder/src/(spool|thread_recorder|threads|session|doorbell|lock|background)\.rs"),
+    ("publish", r"recorder/src/(spool|last_free|thread_recorder|threads|session|doorbell|lock|background)\.rs"),
     ("others", r""),
 )
 OWN_CODE = re.compile(r"(recorder|format)/src/")
