@@ -134,15 +134,26 @@ for path in ['trace.fil', *mine, *glob.glob(mine[0] + '/*.spool')]: print(oct(os
     assert_eq!(mode & 0o777, 0o600);
 }
 
-/// Of a recording whose `fil record` is gone each analysis would finish the trace.
-#[test]
-fn analyses_at_the_same_time_finish_a_trace_once() {
-    let folder = Folder::new();
-    let code = "import os\nheld = [bytes(number) for number in range(3000)]\nprint(os.getpid(), flush=True)\nos.kill(os.getppid(), 9)\nos._exit(1)";
+/// Records a job that kills its `fil record` and ends.
+fn leave_unfinished(folder: &Folder) {
+    let code = "
+import os
+held = [bytes(number) for number in range(3000)]
+print(os.getpid(), flush=True)
+os.kill(os.getppid(), 9)
+os._exit(1)
+";
     let mut running = support::Running::start(&mut folder.record_command(&python(), &["-c", code]));
     let job = running.line().parse().expect("a process id");
     running.end();
     wait_for_end(job);
+}
+
+/// Of a recording whose `fil record` is gone each analysis would finish the trace.
+#[test]
+fn analyses_at_the_same_time_finish_a_trace_once() {
+    let folder = Folder::new();
+    leave_unfinished(&folder);
     let mut analyses: Vec<_> =
         (0..4).map(|_| support::Running::start(&mut folder.fil(&["analyze", "--peak", "--json"]))).collect();
     let answers: Vec<Ended> = analyses.drain(..).map(support::Running::end).collect();
@@ -166,11 +177,7 @@ fn analyses_at_the_same_time_finish_a_trace_once() {
 #[test]
 fn a_copy_of_an_unfinished_trace_takes_nothing_from_it() {
     let folder = Folder::new();
-    let code = "import os\nheld = [bytes(number) for number in range(3000)]\nprint(os.getpid(), flush=True)\nos.kill(os.getppid(), 9)\nos._exit(1)";
-    let mut running = support::Running::start(&mut folder.record_command(&python(), &["-c", code]));
-    let job = running.line().parse().expect("a process id");
-    running.end();
-    wait_for_end(job);
+    leave_unfinished(&folder);
     fs::copy(folder.join("trace.fil"), folder.join("copy.fil")).expect("copied");
     let events = |trace: &str| -> (u64, String) {
         let ended = run(&mut folder.fil(&["analyze", trace, "--peak", "--json"])).success();

@@ -307,19 +307,19 @@ impl Spool {
 
     /// Recording has ended because the recorder got no memory.
     pub(crate) fn note_want_of_memory(&self) {
-        let header = self.header.load(Ordering::Acquire);
-        if !header.is_null() {
-            // SAFETY: as in note_alive(); the offset is a multiple of 4.
-            unsafe { AtomicU32::from_ptr(header.add(SPOOL_WANT_OF_MEMORY).cast()) }.store(1, Ordering::Relaxed);
-        }
+        self.set_header_word(SPOOL_WANT_OF_MEMORY);
     }
 
     /// The process ends itself.
     pub(crate) fn note_end(&self) {
+        self.set_header_word(SPOOL_ENDED_ITSELF);
+    }
+
+    fn set_header_word(&self, offset: usize) {
         let header = self.header.load(Ordering::Acquire);
         if !header.is_null() {
-            // SAFETY: as in note_alive(); the offset is a multiple of 4.
-            unsafe { AtomicU32::from_ptr(header.add(SPOOL_ENDED_ITSELF).cast()) }.store(1, Ordering::Relaxed);
+            // SAFETY: as in note_alive(); the offsets of words are multiples of 4.
+            unsafe { AtomicU32::from_ptr(header.add(offset).cast()) }.store(1, Ordering::Relaxed);
         }
     }
 

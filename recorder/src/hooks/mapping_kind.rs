@@ -34,10 +34,11 @@ pub(crate) fn is_mapped(start: *mut c_void, length: usize) -> bool {
     let first = start as usize & !(PAGE - 1);
     let Some(end) = (start as usize).checked_add(length.max(1)) else { return false };
     let mut resident = 0u8;
-    // SAFETY: mincore takes any address that begins a page, and writes a byte for each page asked for, which is one.
-    [first, (end - 1) & !(PAGE - 1)]
-        .into_iter()
-        .all(|page| unsafe { libc::mincore(page as *mut c_void, 1, &mut resident) } == 0)
+    let mut is_page_mapped = |page: usize| {
+        // SAFETY: mincore takes any address that begins a page, and writes a byte for each page asked for, which is one.
+        unsafe { libc::mincore(page as *mut c_void, 1, &mut resident) == 0 }
+    };
+    is_page_mapped(first) && is_page_mapped((end - 1) & !(PAGE - 1))
 }
 
 /// Mapping `/dev/zero` is how anonymous memory was had before `MAP_ANONYMOUS`, and still is that.
