@@ -155,7 +155,7 @@ fn work(session: &Session, trace: &mut TraceFile, chunk_writer: &mut ChunkWriter
         }
         Turn::tick();
         let now = now_ns();
-        session.spool.note_alive(now);
+        session.spool.header.note_alive(now);
         if u128::from(now - last_look_ns) >= RESIDENT_MEMORY_INTERVAL.as_nanos() {
             last_look_ns = now;
             look_at_resident_memory(now);
@@ -189,7 +189,7 @@ pub(crate) fn append_queued(session: &Session) -> Result<(), String> {
         append(session, &mut session.trace.lock(), &mut chunk_writer, full)?;
     }
     let now = now_ns();
-    session.spool.note_alive(now);
+    session.spool.header.note_alive(now);
     look_at_resident_memory(now);
     Ok(())
 }

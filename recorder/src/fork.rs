@@ -79,7 +79,7 @@ extern "C" fn after_in_child() {
         if start != Start::Recorded {
             guard::switch_off();
         }
-        parent.spool.abandon_header(start == Start::Silent);
+        parent.spool.header.abandon(start == Start::Silent);
     }
     thread_words().activity.set(forking.activity);
 }

@@ -29,6 +29,7 @@ mod doorbell;
 mod errno;
 mod fork;
 mod guard;
+mod header_page;
 mod hooks;
 mod intern_table;
 mod jump_buffer;

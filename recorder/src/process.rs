@@ -55,8 +55,8 @@ pub(crate) enum Start {
 /// Notes that the process ends itself at this instant.
 pub(crate) fn note_end() {
     if let Some(session) = Session::current() {
-        session.spool.note_alive(now_ns());
-        session.spool.note_end();
+        session.spool.header.note_alive(now_ns());
+        session.spool.header.note_end();
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) fn take(layout: Layout) -> *mut u8 {
         guard::switch_off();
         // What has no memory can say no more than a word.
         if let Some(session) = Session::of_this_process() {
-            session.spool.note_want_of_memory();
+            session.spool.header.note_want_of_memory();
         }
     }
     // SAFETY: the block ends within the reserve, and nobody else has taken a part of it: the counter only rises, past it.

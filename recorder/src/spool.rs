@@ -19,12 +19,12 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crossbeam_channel::{Receiver, Sender};
 use format::spool::{
     SLOT_BYTES, SLOT_CAPACITY, SLOT_CHUNK_NUMBER, SLOT_FIRST_NS, SLOT_FIRST_TURN, SLOT_FREE, SLOT_HEADER_BYTES,
-    SLOT_IN_USE, SLOT_KIND, SLOT_LENGTH, SLOT_STATE, SLOT_THREAD, SPOOL_ALIVE_NS, SPOOL_ENDED_ITSELF,
-    SPOOL_HEADER_BYTES, SPOOL_SILENT_CHILDREN, SPOOL_WANT_OF_MEMORY, SpoolHeader, slot_offset,
+    SLOT_IN_USE, SLOT_KIND, SLOT_LENGTH, SLOT_STATE, SLOT_THREAD, SPOOL_HEADER_BYTES, SpoolHeader, slot_offset,
 };
 use format::{ChunkKind, EVENT_ROOM_BYTES, EventRoom, ShortEvent, ThreadNumber};
 
 use crate::cancellation::CancellationHeldOff;
+use crate::header_page::HeaderPage;
 use crate::kept_file::{KeptFile, file_size_limit};
 use crate::last_free::LastFree;
 use crate::lock::Lock;
@@ -191,8 +191,7 @@ pub(crate) struct Spool {
     free: (Sender<Slot>, Receiver<Slot>),
     /// One more free slot.
     last_free: LastFree,
-    /// Start of the file header, null before it is mapped and after [`Spool::abandon`].
-    header: AtomicPtr<u8>,
+    pub(crate) header: HeaderPage,
 }
 
 /// What growing needs.
@@ -219,13 +218,13 @@ impl Spool {
             return Err(io::Error::last_os_error());
         }
         let file = Lock::new(SpoolFile { file, slot_count: 0, segments: Vec::new() });
-        let [last_free, header] = [const { AtomicPtr::new(null_mut()) }; 2];
-        let last_free = LastFree(last_free);
+        let last_free = LastFree(AtomicPtr::new(null_mut()));
+        let header = HeaderPage::new();
         let spool = Spool { file, free: crossbeam_channel::unbounded(), last_free, header };
         let grown = spool.grow(&mut spool.file.lock(), FIRST_SEGMENT_SLOTS);
         if grown.is_err() {
             spool.abandon();
-            spool.abandon_header(false);
+            spool.header.abandon(false);
         }
         grown.map(|()| spool)
     }
@@ -277,60 +276,13 @@ impl Spool {
         let mut file = self.file.lock();
         if let Some(munmap) = crate::real::munmap() {
             for (start, length) in file.segments.drain(..) {
-                let header = self.header.load(Ordering::Acquire);
-                let kept = if start == header as usize { SPOOL_HEADER_BYTES } else { 0 };
+                let kept = if start == self.header.start() as usize { SPOOL_HEADER_BYTES } else { 0 };
                 // SAFETY: a mapping of grow() or, of the first one, what is behind the header, unmapped once; the
                 // caller uses its slots no more.
                 unsafe { munmap((start + kept) as *mut c_void, length - kept) };
             }
         }
         file.file.close();
-    }
-
-    /// Gives up the header as well, and with it this process's part in the lock. A child that is not recorded,
-    /// and cannot say so in the trace, says so here.
-    pub(crate) fn abandon_header(&self, child_is_silent: bool) {
-        let header = self.header.swap(null_mut(), Ordering::AcqRel);
-        if header.is_null() {
-            return;
-        }
-        if child_is_silent {
-            // SAFETY: the page is mapped; the offset is a multiple of 4 in it, and is reached through atomics only.
-            let children = unsafe { AtomicU32::from_ptr(header.add(SPOOL_SILENT_CHILDREN).cast()) };
-            children.fetch_add(1, Ordering::Relaxed);
-        }
-        if let Some(munmap) = crate::real::munmap() {
-            // SAFETY: a mapping of grow(), the rest of which went before; nobody finds its address any more.
-            unsafe { munmap(header.cast(), SPOOL_HEADER_BYTES) };
-        }
-    }
-
-    /// Recording has ended because the recorder got no memory.
-    pub(crate) fn note_want_of_memory(&self) {
-        self.set_header_word(SPOOL_WANT_OF_MEMORY);
-    }
-
-    /// The process ends itself.
-    pub(crate) fn note_end(&self) {
-        self.set_header_word(SPOOL_ENDED_ITSELF);
-    }
-
-    fn set_header_word(&self, offset: usize) {
-        let header = self.header.load(Ordering::Acquire);
-        if !header.is_null() {
-            // SAFETY: as in note_alive(); the offsets of words are multiples of 4.
-            unsafe { AtomicU32::from_ptr(header.add(offset).cast()) }.store(1, Ordering::Relaxed);
-        }
-    }
-
-    /// The process lives at this instant.
-    pub(crate) fn note_alive(&self, now_ns: u64) {
-        let header = self.header.load(Ordering::Acquire);
-        if !header.is_null() {
-            // SAFETY: the header is a page that is mapped until abandon_header(), which a process of one thread calls;
-            // the offset is a multiple of 8 in it, and it is reached through atomics only.
-            unsafe { AtomicU64::from_ptr(header.add(SPOOL_ALIVE_NS).cast()) }.store(now_ns, Ordering::Relaxed);
-        }
     }
 
     fn grow(&self, file: &mut SpoolFile, slots: usize) -> io::Result<()> {
@@ -358,7 +310,8 @@ impl Spool {
         }
         file.segments.push((segment as usize, length));
         if start == 0 {
-            self.header.store(segment.cast(), Ordering::Release);
+            // SAFETY: the segment begins with the header's page, which abandon() leaves there.
+            unsafe { self.header.is_mapped_at(segment.cast()) };
         }
         for index in 0..slots {
             // SAFETY: the slot lies in the segment, and is handed out once, here.
