@@ -1,22 +1,85 @@
-//! One chunk of events, decoded.
+//! One chunk of events, decoded into what a replay needs.
 //!
 //! A chunk is cut into runs: stretches of events with the same turn and the same time in force. A
 //! run is what gets ordered; the events of a run follow each other in memory.
+//!
+//! Invariant: a free that is undone by the same chunk never was. The block lived all the time, and nobody else
+//! could get its address meanwhile.
 
 use std::ops::Range;
 
-use format::{Event, EventDecoder};
+use format::{Event, EventDecoder, StackId};
+use hashbrown::HashMap;
 
 use crate::chunk_index::ChunkPlace;
+use crate::site::{Category, SiteId};
 
 /// The events of a chunk and the runs they make up.
 #[derive(Default)]
 pub(crate) struct EventChunk {
     raw: Vec<u8>,
-    events: Vec<Event>,
+    events: Vec<BlockEvent>,
     runs: Vec<Run>,
+    /// What is no allocation or free, in order, each with its place among the events.
+    rare: Vec<(u32, Event)>,
+    sites: LocalSites,
+    /// What the sites of this chunk are called in the whole replay.
+    pub(crate) site_ids: Vec<SiteId>,
+    last_free: LastFree,
+    /// The address of the block of which the beginning of this chunk says that it was not freed after all: the thread's
+    /// last free stands in an earlier chunk.
+    pub(crate) undone: Option<u64>,
     /// Whether all events could be read.
     pub(crate) whole: bool,
+}
+
+/// An allocation or a free. 24 bytes, as there are millions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BlockEvent {
+    pub(crate) address: u64,
+    /// Requested bytes of an allocation.
+    pub(crate) size: u64,
+    what: u32,
+}
+
+/// What a [`BlockEvent`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BlockEventKind {
+    /// An allocation at this site of the chunk, an index of [`EventChunk::site_ids`].
+    Alloc(usize),
+    Free,
+    /// The last free of the chunk, which the next chunk of the thread may undo.
+    LastFree,
+    /// Nothing: an undone free, or the place of a rare event.
+    Nothing,
+}
+
+const FREE: u32 = u32::MAX;
+const LAST_FREE: u32 = u32::MAX - 1;
+const NOTHING: u32 = u32::MAX - 2;
+
+impl BlockEvent {
+    #[inline]
+    pub(crate) fn kind(&self) -> BlockEventKind {
+        match self.what {
+            FREE => BlockEventKind::Free,
+            LAST_FREE => BlockEventKind::LastFree,
+            NOTHING => BlockEventKind::Nothing,
+            site => BlockEventKind::Alloc(site as usize),
+        }
+    }
+}
+
+/// What a chunk has to say about the thread's last free.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum LastFree {
+    /// There was none here.
+    #[default]
+    Elsewhere,
+    /// It is the event of this index.
+    At(usize),
+    /// It was undone.
+    Undone,
 }
 
 /// A stretch of events of one thread.
@@ -26,7 +89,8 @@ pub(crate) struct Run {
     pub(crate) turn: u64,
     /// Time in force, nanoseconds of the monotonic clock.
     pub(crate) ns: u64,
-    events: Range<u32>,
+    /// Indexes of its events.
+    pub(crate) events: Range<u32>,
 }
 
 impl EventChunk {
@@ -36,34 +100,104 @@ impl EventChunk {
     /// for every chunk and ask for it anew took a quarter of the time of a replay.
     pub(crate) fn decode(trace: &[u8], place: &ChunkPlace, spare: EventChunk) -> EventChunk {
         let header = &place.header;
-        let EventChunk { mut raw, mut events, mut runs, .. } = spare;
-        events.clear();
-        runs.clear();
-        let mut whole = format::decompress(header, &trace[place.range()], &mut raw).is_ok();
-        if !whole {
-            raw.clear();
+        let mut chunk = spare;
+        chunk.clear();
+        chunk.whole = format::decompress(header, &trace[place.range()], &mut chunk.raw).is_ok();
+        if !chunk.whole {
+            chunk.raw.clear();
         }
+        let raw = std::mem::take(&mut chunk.raw);
         // The stated count is believed only as far as the bytes can bear it out.
-        events.reserve((header.event_count as usize).min(raw.len()));
+        chunk.events.reserve_exact((header.event_count as usize).min(raw.len()));
         let mut run = Run { turn: header.first_turn, ns: header.first_ns, events: 0..0 };
         for event in EventDecoder::new(&raw, header.first_ns, header.first_turn) {
             match event {
-                Ok(Event::Time { ns }) => run.next(&mut runs, events.len(), |run| run.ns = ns),
-                Ok(Event::Turn { turn }) => run.next(&mut runs, events.len(), |run| run.turn = turn),
-                Ok(event) => events.push(event),
-                Err(_) => whole = false,
+                Ok(Event::Alloc { domain, address, size, stack }) => {
+                    let what = chunk.sites.index_of(stack, Category::of_block(domain));
+                    chunk.events.push(BlockEvent { address, size, what });
+                }
+                Ok(Event::Free { address }) => {
+                    chunk.last_free = LastFree::At(chunk.events.len());
+                    chunk.events.push(BlockEvent { address, size: 0, what: FREE });
+                }
+                Ok(Event::Time { ns }) => run.next(&mut chunk.runs, chunk.events.len(), |run| run.ns = ns),
+                Ok(Event::Turn { turn }) => run.next(&mut chunk.runs, chunk.events.len(), |run| run.turn = turn),
+                Ok(Event::UndoFree) => chunk.undo_free(),
+                Ok(rare) => chunk.push_rare(rare),
+                Err(_) => chunk.whole = false,
             }
         }
-        run.next(&mut runs, events.len(), |_| {});
-        EventChunk { raw, events, runs, whole }
+        run.next(&mut chunk.runs, chunk.events.len(), |_| {});
+        if let LastFree::At(index) = chunk.last_free {
+            chunk.events[index].what = LAST_FREE;
+        }
+        chunk.raw = raw;
+        chunk
+    }
+
+    fn clear(&mut self) {
+        self.events.clear();
+        self.runs.clear();
+        self.rare.clear();
+        self.sites.clear();
+        self.site_ids.clear();
+        self.last_free = LastFree::Elsewhere;
+        self.undone = None;
+    }
+
+    fn undo_free(&mut self) {
+        match std::mem::replace(&mut self.last_free, LastFree::Undone) {
+            LastFree::At(index) => self.events[index].what = NOTHING,
+            LastFree::Elsewhere => self.push_rare(Event::UndoFree),
+            LastFree::Undone => {}
+        }
+    }
+
+    fn push_rare(&mut self, event: Event) {
+        self.rare.push((self.events.len() as u32, event));
+        self.events.push(BlockEvent { address: 0, size: 0, what: NOTHING });
     }
 
     pub(crate) fn run(&self, at: usize) -> Option<&Run> {
         self.runs.get(at)
     }
 
-    pub(crate) fn events(&self, run: &Run) -> &[Event] {
-        &self.events[run.events.start as usize..run.events.end as usize]
+    pub(crate) fn events(&self, range: &Range<u32>) -> &[BlockEvent] {
+        &self.events[range.start as usize..range.end as usize]
+    }
+
+    /// What is rare in this part of the chunk.
+    pub(crate) fn rare(&self, range: &Range<u32>) -> &[(u32, Event)] {
+        let from = self.rare.partition_point(|(at, _)| *at < range.start);
+        let to = self.rare.partition_point(|(at, _)| *at < range.end);
+        &self.rare[from..to]
+    }
+
+    /// Call stacks and kinds of memory of the blocks allocated here, each once.
+    pub(crate) fn sites(&self) -> &[(StackId, Category)] {
+        &self.sites.sites
+    }
+
+    /// Whether this chunk begins with an [`Event::UndoFree`] of a free in an earlier chunk.
+    pub(crate) fn undoes_earlier_free(&self) -> bool {
+        self.rare.iter().any(|(_, event)| *event == Event::UndoFree)
+    }
+
+    /// What becomes of the thread's last free by this chunk, which `before` was until then.
+    pub(crate) fn last_free_after(&self, before: Option<u64>) -> Option<u64> {
+        match self.last_free {
+            LastFree::Elsewhere => before,
+            LastFree::At(index) => Some(self.events[index].address),
+            LastFree::Undone => None,
+        }
+    }
+
+    /// The address and the place of the last free, if it is in this part of the chunk and was not undone.
+    pub(crate) fn last_free_in(&self, range: &Range<u32>) -> Option<u64> {
+        match self.last_free {
+            LastFree::At(index) if range.contains(&(index as u32)) => Some(self.events[index].address),
+            _ => None,
+        }
     }
 }
 
@@ -77,5 +211,49 @@ impl Run {
         }
         self.events.start = self.events.end;
         mark(self);
+    }
+}
+
+/// Numbers the sites of one chunk.
+#[derive(Default)]
+struct LocalSites {
+    sites: Vec<(StackId, Category)>,
+    indexes: HashMap<(StackId, Category), u32>,
+    /// By a hash of the site: its index, or anything. It is never cleared, as the site itself tells.
+    likely: Vec<u32>,
+}
+
+/// Sites of which the index is most often found at once: more than a chunk has, nearly always.
+const LIKELY_SITES: usize = 4096;
+
+/// 2^64 divided by the golden ratio: multiplied by it, numbers that are close to each other are far apart in their
+/// upper bits (Knuth, The Art of Computer Programming, volume 3, section 6.4).
+const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+
+impl LocalSites {
+    fn clear(&mut self) {
+        self.sites.clear();
+        self.indexes.clear();
+        self.likely.resize(LIKELY_SITES, 0);
+    }
+
+    #[inline]
+    fn index_of(&mut self, stack: StackId, category: Category) -> u32 {
+        let number = stack.number() ^ (category as u64) << 31;
+        let place = (number.wrapping_mul(SPREAD) >> (u64::BITS - LIKELY_SITES.ilog2())) as usize;
+        let likely = self.likely[place];
+        if self.sites.get(likely as usize) == Some(&(stack, category)) {
+            return likely;
+        }
+        let index = self.find(stack, category);
+        self.likely[place] = index;
+        index
+    }
+
+    fn find(&mut self, stack: StackId, category: Category) -> u32 {
+        *self.indexes.entry((stack, category)).or_insert_with(|| {
+            self.sites.push((stack, category));
+            (self.sites.len() - 1) as u32
+        })
     }
 }

@@ -5,8 +5,9 @@
 //!
 //! - **opening**: bytes -> `chunk_index` (which chunks are sound) -> `catalogue` (whose they are) ->
 //!   `image` (process images with their `definitions`) -> `soundness` and `notices` (warnings) -> [`Trace`]
-//! - **replaying**: `schedule` (the order of chunks) -> `event_chunk` (decoded in parallel) -> `order`
-//!   (the order of events) -> `live_memory` and `mappings` (what is alive) -> `replay` -> an observer
+//! - **replaying**: `schedule` (the order of chunks) -> `event_chunk` (decoded) -> `order` (the order of events) ->
+//!   `segmenter` (cut into a `segment` each; `mapped_memory` and its `mappings`) -> `pairing` (frees with allocations) ->
+//!   `live_blocks` (what is alive) -> `replay`, which drives all these -> an observer
 //! - **observers**: `high_water_mark`, `memory_want` and their `moment`, `largest_call_sites`, `bucket_levels`
 //! - **naming**: `stack_resolver` and `line_table` (from ids to lines) -> `call_stack`, `call_site`
 //!
@@ -33,7 +34,8 @@ mod high_water_mark;
 mod image;
 mod largest_call_sites;
 mod line_table;
-mod live_memory;
+mod live_blocks;
+mod mapped_memory;
 mod mappings;
 mod memory_want;
 mod moment;
@@ -41,10 +43,13 @@ mod notices;
 mod order;
 mod out_of_memory;
 mod outline;
+mod pairing;
 mod peak;
 mod replay;
 mod resident_memory;
 mod schedule;
+mod segment;
+mod segmenter;
 mod site;
 mod soundness;
 mod sources;
@@ -60,5 +65,6 @@ pub use held::{Apart, CallSite, Categories, ProcessMemory, StackMemory};
 pub use out_of_memory::{FailedAllocation, OutOfMemory, OutOfMemoryCause, out_of_memory};
 pub use outline::{Outline, Summary};
 pub use peak::{Peak, peak};
+pub use replay::Granularity;
 pub use timeline::{Timeline, TimelineOptions, TimelineRow, TimelineTotal, timeline};
 pub use trace::{Process, Trace};

@@ -7,87 +7,63 @@
 //!   force at any of its events so far: turns are the truth, and no event can have happened before
 //!   one that precedes it.
 //!
-//! Chunks are decoded in batches in the order of their schedule, one batch ahead of the replay.
-//! What comes behind a chunk of a later batch waits for it. So what is in memory is the batch that is
-//! replayed, the one that is decoded, as much memory again to be used next, and per thread the chunk
-//! it is in: memory does not grow with the number of events.
+//! Chunks come in batches in the order of their schedule. What comes behind a chunk of a later batch waits for it. So
+//! what is in memory is a batch, and per thread the chunk it is in: memory does not grow with the number of events.
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::collections::binary_heap::{BinaryHeap, PeekMut};
 
-use format::{Event, ThreadNumber};
+use std::sync::Arc;
+
+use format::ThreadNumber;
 use hashbrown::HashMap;
-use rayon::prelude::*;
 
-use crate::event_chunk::EventChunk;
+use crate::event_chunk::{EventChunk, Run};
 use crate::image::ImageIndex;
-use crate::schedule::{ScheduledChunk, schedule};
-use crate::trace::Trace;
-
-/// Chunks in a batch: enough to keep many processors decoding; 32 chunks of 64 KiB are some 15 MB
-/// of decoded events. A constant, because the order must not depend on the machine.
-const BATCH_CHUNKS: usize = 32;
+use crate::schedule::ScheduledChunk;
 
 /// Where ordered events go.
 pub(crate) trait EventSink {
-    /// A stretch of events of one thread, all at the same clock (nanoseconds of the monotonic
+    /// A stretch of events of one thread, a run of this chunk, at this clock (nanoseconds of the monotonic
     /// clock). Clocks never go back.
-    fn run(&mut self, image: ImageIndex, thread: ThreadNumber, clock_ns: u64, events: &[Event]);
-}
-
-/// Passes all events of the trace to `sink` in order. Returns how many chunks could not be read to
-/// their end.
-pub(crate) fn replay_in_order(trace: &Trace, sink: &mut (impl EventSink + Send)) -> u64 {
-    let schedule = schedule(trace.images());
-    let decode = |batch: &[ScheduledChunk], mut spares: Vec<EventChunk>| -> Vec<EventChunk> {
-        spares.resize_with(batch.len(), EventChunk::default);
-        let pairs = batch.par_iter().zip(spares);
-        pairs.map(|(chunk, spare)| EventChunk::decode(trace.bytes(), &chunk.place, spare)).collect()
-    };
-    let mut merge = Merge::new(trace.images().len(), &schedule);
-    let mut unreadable_chunks = 0;
-    let mut batches = schedule.chunks(BATCH_CHUNKS);
-    let mut batch = batches.next().unwrap_or_default();
-    let mut decoded = decode(batch, Vec::new());
-    while !batch.is_empty() {
-        unreadable_chunks += decoded.iter().filter(|chunk| !chunk.whole).count() as u64;
-        merge.admit(batch, decoded);
-        batch = batches.next().unwrap_or_default();
-        let spares = std::mem::take(&mut merge.spares);
-        ((), decoded) = rayon::join(|| merge.drain(batch.first(), sink), || decode(batch, spares));
-    }
-    unreadable_chunks
+    fn run(&mut self, image: ImageIndex, thread: ThreadNumber, clock_ns: u64, chunk: &Arc<EventChunk>, run: &Run);
 }
 
 /// A place in the order across processes.
 type ClockKey = (u64, ImageIndex);
 
 /// Merges the processes by clock.
-struct Merge {
+pub(crate) struct Merge {
     processes: Vec<ProcessOrder>,
-    /// Chunks that are done with.
-    spares: Vec<EventChunk>,
+    /// Chunks of which all has been passed on.
+    passed: Vec<Arc<EventChunk>>,
 }
 
 impl Merge {
-    fn new(images: usize, schedule: &[ScheduledChunk]) -> Merge {
+    pub(crate) fn new(images: usize, schedule: &[ScheduledChunk]) -> Merge {
         let mut processes: Vec<ProcessOrder> = (0..images).map(|_| ProcessOrder::default()).collect();
         for chunk in schedule {
             processes[chunk.image.index()].expected.push_back((chunk.turn, chunk.thread));
         }
-        Merge { processes, spares: Vec::new() }
+        Merge { processes, passed: Vec::new() }
     }
 
-    fn admit(&mut self, batch: &[ScheduledChunk], decoded: Vec<EventChunk>) {
+    /// Takes the next chunks of the schedule.
+    pub(crate) fn admit(&mut self, batch: &[ScheduledChunk], decoded: Vec<EventChunk>) {
         for (scheduled, chunk) in batch.iter().zip(decoded) {
-            let spare = self.processes[scheduled.image.index()].admit(scheduled.thread, chunk);
-            self.spares.extend(spare);
+            let passed = self.processes[scheduled.image.index()].admit(scheduled.thread, chunk);
+            self.passed.extend(passed);
         }
     }
 
+    /// Chunks that are no longer needed, once nobody else has them.
+    pub(crate) fn take_passed(&mut self) -> Vec<Arc<EventChunk>> {
+        std::mem::take(&mut self.passed)
+    }
+
     /// Passes on all that comes before `barrier`, the first chunk not yet decoded.
-    fn drain(&mut self, barrier: Option<&ScheduledChunk>, sink: &mut impl EventSink) {
+    pub(crate) fn drain(&mut self, barrier: Option<&ScheduledChunk>, sink: &mut impl EventSink) {
         let barrier: Option<ClockKey> = barrier.map(|chunk| (chunk.earliest_ns, chunk.image));
         let indexed = self.processes.iter().enumerate();
         let next_keys = indexed.filter_map(|(at, process)| {
@@ -101,7 +77,7 @@ impl Merge {
             let others = ready.peek().map(|&Reverse(key)| key);
             let limit = [others, barrier].into_iter().flatten().min();
             let process = &mut self.processes[image.index()];
-            process.drain(image, limit, sink, &mut self.spares);
+            process.drain(image, limit, sink, &mut self.passed);
             if process.must_wait() {
                 // What it waits for may be followed by events earlier than those of all others.
                 break;
@@ -130,10 +106,10 @@ struct ProcessOrder {
 impl ProcessOrder {
     /// Takes the next chunk of a thread; gives it back if it has no events. Chunks come in the order
     /// of the schedule.
-    fn admit(&mut self, thread: ThreadNumber, chunk: EventChunk) -> Option<EventChunk> {
+    fn admit(&mut self, thread: ThreadNumber, mut chunk: EventChunk) -> Option<Arc<EventChunk>> {
         self.expected.pop_front();
         if chunk.run(0).is_none() {
-            return Some(chunk);
+            return Some(Arc::new(chunk));
         }
         let at = *self.thread_indexes.entry(thread).or_insert_with(|| {
             self.threads.push(ThreadStream::new(thread));
@@ -141,7 +117,11 @@ impl ProcessOrder {
         });
         let stream = &mut self.threads[at];
         let idle = stream.chunks.is_empty();
-        stream.chunks.push_back(chunk);
+        if chunk.undoes_earlier_free() {
+            chunk.undone = stream.last_free;
+        }
+        stream.last_free = chunk.last_free_after(stream.last_free);
+        stream.chunks.push_back(Arc::new(chunk));
         if idle && let Some(turn) = stream.next_turn() {
             self.heads.push(Reverse(((turn, thread), at)));
         }
@@ -169,7 +149,7 @@ impl ProcessOrder {
         image: ImageIndex,
         limit: Option<ClockKey>,
         sink: &mut impl EventSink,
-        spares: &mut Vec<EventChunk>,
+        passed: &mut Vec<Arc<EventChunk>>,
     ) {
         while let Some(clock_ns) = self.next_clock_ns()
             && limit.is_none_or(|limit| (clock_ns, image) < limit)
@@ -179,7 +159,7 @@ impl ProcessOrder {
             self.clock_ns = clock_ns;
             let Reverse(((turn, _), at)) = &mut *head;
             let stream = &mut self.threads[*at];
-            spares.extend(stream.pass_on(image, clock_ns, sink));
+            passed.extend(stream.pass_on(image, clock_ns, sink));
             match stream.next_turn() {
                 Some(next_turn) => *turn = next_turn,
                 None => drop(PeekMut::pop(head)),
@@ -191,16 +171,18 @@ impl ProcessOrder {
 /// The decoded chunks of one thread.
 struct ThreadStream {
     thread: ThreadNumber,
-    chunks: VecDeque<EventChunk>,
+    chunks: VecDeque<Arc<EventChunk>>,
     /// Index of the next run in the first chunk.
     next_run: usize,
     /// Turns of a thread rise; a damaged trace cannot make them fall.
     turn: u64,
+    /// Address of the last free in the chunks so far, unless it did not take place.
+    last_free: Option<u64>,
 }
 
 impl ThreadStream {
     fn new(thread: ThreadNumber) -> ThreadStream {
-        ThreadStream { thread, chunks: VecDeque::new(), next_run: 0, turn: 0 }
+        ThreadStream { thread, chunks: VecDeque::new(), next_run: 0, turn: 0, last_free: None }
     }
 
     fn next_turn(&self) -> Option<u64> {
@@ -212,11 +194,11 @@ impl ThreadStream {
     }
 
     /// Passes on the next run. Returns its chunk if that was the last one in it.
-    fn pass_on(&mut self, image: ImageIndex, clock_ns: u64, sink: &mut impl EventSink) -> Option<EventChunk> {
+    fn pass_on(&mut self, image: ImageIndex, clock_ns: u64, sink: &mut impl EventSink) -> Option<Arc<EventChunk>> {
         let chunk = self.chunks.front()?;
         let run = chunk.run(self.next_run)?;
         self.turn = self.turn.max(run.turn);
-        sink.run(image, self.thread, clock_ns, chunk.events(run));
+        sink.run(image, self.thread, clock_ns, chunk, run);
         self.next_run += 1;
         if chunk.run(self.next_run).is_some() {
             return None;

@@ -1,15 +1,50 @@
 //! Replays a trace: ordered events become changes of the live memory of sites, for whoever observes.
 //!
-//! Every answer is an [`Observer`] of the same replay. The replay is sequential; what it does to one
-//! address does not depend on any other address, so it can be divided by address.
+//! Every answer is an [`Observer`] of the same replay. Its work is done batch by batch of chunks, in stages:
+//!
+//! 1. chunks are decoded, each by itself (`event_chunk`);
+//! 2. their events are brought into one order and cut into segments (`order`, `segmenter`);
+//! 3. in each segment by itself, frees are paired with allocations (`pairing`);
+//! 4. what a segment leaves over is paired with what is alive, divided by address (`live_blocks`);
+//! 5. the observer is told, in order.
+//!
+//! The first, third and fourth stage take nearly all of the time, and all processors share in them. While one batch is in the
+//! third and fourth, the one before it is in the fifth and the one behind it in the first.
+//!
+//! Nothing that is told depends on how the work is cut up, nor on how many processors there are.
 
-use format::{Event, StackId, ThreadNumber};
+use std::sync::Arc;
 
-use crate::image::{Image, ImageIndex};
-use crate::live_memory::{Ledger, LiveMemory};
-use crate::order::{EventSink, replay_in_order};
+use format::{StackId, ThreadNumber};
+use rayon::prelude::*;
+
+use crate::event_chunk::EventChunk;
+use crate::image::ImageIndex;
+use crate::live_blocks::LiveBlocks;
+use crate::order::Merge;
+use crate::pairing::{Change, Steps, pair};
+use crate::schedule::{ScheduledChunk, schedule};
+use crate::segment::{Extra, Mark, Segment};
+use crate::segmenter::Segmenter;
 use crate::site::{Site, SiteId};
 use crate::trace::Trace;
+
+/// How the work of a replay is cut up. Answers do not depend on it, which tests show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Granularity {
+    /// Chunks that are decoded together.
+    pub batch_chunks: usize,
+    /// Most events that are paired together.
+    pub segment_events: u32,
+}
+
+impl Default for Granularity {
+    /// 32 chunks of 64 KiB, some 12 MB of decoded events, are enough to keep many processors busy. 32,768 events and the table
+    /// of their addresses fit into a processor's own cache.
+    fn default() -> Granularity {
+        Granularity { batch_chunks: 32, segment_events: 32 << 10 }
+    }
+}
 
 /// Sees the live memory of the job change.
 pub(crate) trait Observer {
@@ -49,110 +84,137 @@ pub(crate) struct Replayed {
 
 /// Replays the whole trace.
 pub(crate) fn replay(trace: &Trace, observer: &mut (impl Observer + Send)) -> Replayed {
-    let mut replay = Replay::new(trace.images(), observer);
-    let unreadable_chunks = replay_in_order(trace, &mut replay);
-    replay.end();
-    Replayed { sites: replay.ledger.sites, unreadable_chunks }
+    let schedule = schedule(trace.images());
+    let mut replay = Replay {
+        merge: Merge::new(trace.images().len(), &schedule),
+        segmenter: Segmenter::new(trace.images(), trace.granularity().segment_events),
+        blocks: LiveBlocks::new(trace.images().len()),
+        steps: Vec::new(),
+    };
+    let mut unreadable_chunks = 0;
+    let mut batches = schedule.chunks(trace.granularity().batch_chunks.max(1));
+    let mut batch = batches.next().unwrap_or_default();
+    let mut decoded = decode(trace, batch, Vec::new());
+    let mut spares = Vec::new();
+    let mut paired = Paired::default();
+    while !batch.is_empty() {
+        unreadable_chunks += decoded.iter().filter(|chunk| !chunk.whole).count() as u64;
+        let next = batches.next().unwrap_or_default();
+        let chunks = std::mem::take(&mut decoded);
+        let work = || rayon::join(|| replay.pair(batch, chunks, next), || decode(trace, next, spares));
+        let ((), (now_paired, now_decoded)) = rayon::join(|| paired.tell(observer), work);
+        replay.segmenter.reuse(std::mem::replace(&mut paired, now_paired.0).segments);
+        spares = now_paired.1;
+        decoded = now_decoded;
+        batch = next;
+    }
+    paired.tell(observer);
+    replay.end().tell(observer);
+    Replayed { sites: replay.segmenter.into_sites(), unreadable_chunks }
 }
 
-struct Replay<'a, O> {
-    processes: Vec<LiveMemory>,
-    /// Images whose memory stops to count, the next one last.
-    departures: Vec<Departure>,
-    departed: Vec<bool>,
-    job_ended: bool,
-    ledger: SiteLedger<'a, O>,
+fn decode(trace: &Trace, batch: &[ScheduledChunk], mut spares: Vec<EventChunk>) -> Vec<EventChunk> {
+    spares.resize_with(batch.len(), EventChunk::default);
+    let pairs = batch.par_iter().zip(spares);
+    pairs.map(|(chunk, spare)| EventChunk::decode(trace.bytes(), &chunk.place, spare)).collect()
 }
 
-#[derive(Clone, Copy)]
-struct Departure {
-    ns: u64,
-    image: ImageIndex,
-    ends_job: bool,
+struct Replay {
+    merge: Merge,
+    segmenter: Segmenter,
+    blocks: LiveBlocks,
+    /// The steps of the segments that are worked at.
+    steps: Vec<Steps>,
 }
 
-impl<'a, O: Observer> Replay<'a, O> {
-    fn new(images: &[Image], observer: &'a mut O) -> Replay<'a, O> {
-        let indexes = || (0..images.len()).map(|at| ImageIndex(at as u32));
-        let departure = |image: ImageIndex| {
-            let Image { departure_ns, ends_job, .. } = images[image.index()];
-            Departure { ns: departure_ns, image, ends_job }
-        };
-        let mut departures: Vec<Departure> = indexes().map(departure).collect();
-        departures.sort_by_key(|departure| std::cmp::Reverse((departure.ns, departure.image)));
-        Replay {
-            processes: indexes().map(LiveMemory::new).collect(),
-            departures,
-            departed: vec![false; images.len()],
-            job_ended: false,
-            ledger: SiteLedger { sites: Vec::new(), clock_ns: 0, observer },
+impl Replay {
+    /// Brings the events of decoded chunks into their order and pairs them. Gives back chunks that are no longer needed.
+    fn pair(
+        &mut self,
+        batch: &[ScheduledChunk],
+        mut decoded: Vec<EventChunk>,
+        next: &[ScheduledChunk],
+    ) -> (Paired, Vec<EventChunk>) {
+        for (scheduled, chunk) in batch.iter().zip(&mut decoded) {
+            self.segmenter.name_sites(scheduled.image, scheduled.thread, chunk);
         }
+        self.merge.admit(batch, decoded);
+        self.merge.drain(next.first(), &mut self.segmenter);
+        let paired = self.pair_segments();
+        let spares = self.merge.take_passed().into_iter().filter_map(Arc::into_inner).collect();
+        (paired, spares)
     }
 
-    /// Drops the memory of all images that are gone at this instant.
-    fn depart_until(&mut self, ns: u64) {
-        while let Some(departure) = self.departures.pop_if(|departure| departure.ns <= ns) {
-            if departure.ends_job {
-                self.end_job();
+    /// What is told when all events have come.
+    fn end(&mut self) -> Paired {
+        self.segmenter.end();
+        self.pair_segments()
+    }
+
+    fn pair_segments(&mut self) -> Paired {
+        let (mut segments, new_sites) = self.segmenter.take();
+        if self.steps.len() < segments.len() {
+            self.steps.resize_with(segments.len(), Steps::default);
+        }
+        segments.par_iter_mut().zip(&mut self.steps).for_each(|(segment, steps)| {
+            pair(segment, steps);
+            segment.chunks.clear();
+        });
+        self.blocks.apply(&mut segments, &self.steps);
+        Paired { segments, new_sites }
+    }
+}
+
+/// Segments of which all is known, in order.
+#[derive(Default)]
+struct Paired {
+    segments: Vec<Segment>,
+    /// Sites that appear in them for the first time.
+    new_sites: Vec<Site>,
+}
+
+impl Paired {
+    fn tell(&self, observer: &mut impl Observer) {
+        self.new_sites.iter().for_each(|site| observer.new_site(site));
+        self.segments.iter().for_each(|segment| tell(segment, observer));
+    }
+}
+
+fn tell(segment: &Segment, observer: &mut impl Observer) {
+    let mut extras = segment.extras.iter().peekable();
+    if let Some(mark) = segment.mark {
+        tell_mark(mark, extras, observer);
+        return;
+    }
+    let mut start = 0;
+    for run in &segment.runs {
+        let end = start + run.len();
+        for (position, change) in (start..end).zip(&segment.changes[start as usize..end as usize]) {
+            while let Some((_, extra)) = extras.next_if(|(at, _)| *at == position) {
+                tell_extra(extra, run.clock_ns, observer);
             }
-            self.ledger.clock_ns = departure.ns.max(self.ledger.clock_ns);
-            self.departed[departure.image.index()] = true;
-            self.ledger.observer.departs(departure.image, self.ledger.clock_ns);
-            self.processes[departure.image.index()].clear(&mut self.ledger);
+            if *change != Change::NONE {
+                observer.change(change.site, change.bytes, i64::from(change.blocks), run.clock_ns);
+            }
         }
+        start = end;
     }
+}
 
-    /// All events are replayed. Unless others went on, the job ends here with what it holds.
-    fn end(&mut self) {
-        let job = self.departures.iter().find(|departure| departure.ends_job).copied();
-        if let Some(job) = job {
-            self.depart_until(job.ns.saturating_sub(1));
-        }
-        self.end_job();
-        while let Some(departure) = self.departures.pop() {
-            self.ledger.observer.departs(departure.image, departure.ns.max(self.ledger.clock_ns));
-        }
-    }
-
-    fn end_job(&mut self) {
-        if !self.job_ended {
-            self.job_ended = true;
-            self.ledger.observer.job_ends(self.ledger.clock_ns);
+/// Segments with a mark have no events: all changes are those of the mark.
+fn tell_mark<'a>(mark: Mark, changes: impl Iterator<Item = &'a (u32, Extra)>, observer: &mut impl Observer) {
+    match mark {
+        Mark::JobEnd { ns } => observer.job_ends(ns),
+        Mark::Departure { image, ns, .. } => {
+            observer.departs(image, ns);
+            changes.for_each(|(_, extra)| tell_extra(extra, ns, observer));
         }
     }
 }
 
-impl<O: Observer> EventSink for Replay<'_, O> {
-    fn run(&mut self, image: ImageIndex, thread: ThreadNumber, clock_ns: u64, events: &[Event]) {
-        self.depart_until(clock_ns);
-        self.ledger.clock_ns = clock_ns;
-        if !self.departed[image.index()] {
-            self.processes[image.index()].apply(thread, events, &mut self.ledger);
-        }
-    }
-}
-
-/// Numbers sites and tells the observer of changes, with the time.
-struct SiteLedger<'a, O> {
-    sites: Vec<Site>,
-    clock_ns: u64,
-    observer: &'a mut O,
-}
-
-impl<O: Observer> Ledger for SiteLedger<'_, O> {
-    fn open_site(&mut self, site: Site) -> SiteId {
-        let id = SiteId(self.sites.len() as u32);
-        self.sites.push(site);
-        self.observer.new_site(&site);
-        id
-    }
-
-    #[inline]
-    fn change(&mut self, site: SiteId, bytes: i64, blocks: i64) {
-        self.observer.change(site, bytes, blocks, self.clock_ns);
-    }
-
-    fn failed(&mut self, image: ImageIndex, thread: ThreadNumber, stack: StackId, size: u64) {
-        self.observer.failed(&Failure { image, thread, stack, size, ns: self.clock_ns });
+fn tell_extra(extra: &Extra, ns: u64, observer: &mut impl Observer) {
+    match extra {
+        Extra::Change(change) => observer.change(change.site, change.bytes, i64::from(change.blocks), ns),
+        Extra::Failure(failure) => observer.failed(failure),
     }
 }

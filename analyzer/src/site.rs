@@ -1,6 +1,7 @@
 //! Sites: what memory is accounted to.
 
 use format::{Domain, MappingKind, StackId, ThreadNumber};
+use hashbrown::HashMap;
 
 use crate::image::ImageIndex;
 
@@ -63,10 +64,35 @@ impl Category {
 }
 
 /// A call stack of one thread and a kind of memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Site {
     pub(crate) image: ImageIndex,
     pub(crate) thread: ThreadNumber,
     pub(crate) stack: StackId,
     pub(crate) category: Category,
+}
+
+/// Numbers sites in the order of first use.
+#[derive(Default)]
+pub(crate) struct SiteIds {
+    ids: HashMap<Site, SiteId>,
+    sites: Vec<Site>,
+}
+
+impl SiteIds {
+    pub(crate) fn id_of(&mut self, site: Site) -> SiteId {
+        *self.ids.entry(site).or_insert_with(|| {
+            self.sites.push(site);
+            SiteId((self.sites.len() - 1) as u32)
+        })
+    }
+
+    /// By [`SiteId`].
+    pub(crate) fn sites(&self) -> &[Site] {
+        &self.sites
+    }
+
+    pub(crate) fn into_sites(self) -> Vec<Site> {
+        self.sites
+    }
 }

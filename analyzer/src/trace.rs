@@ -10,6 +10,7 @@ use crate::catalogue::Catalogue;
 use crate::chunk_index::{ChunkIndex, ChunkPlace};
 use crate::error::AnalyzerError;
 use crate::image::{self, Image, KernelProcess};
+use crate::replay::Granularity;
 use crate::soundness::Soundness;
 use crate::sources::Sources;
 
@@ -27,6 +28,7 @@ pub struct Trace {
     sources: Sources,
     recording_end: Option<RecordingEnd>,
     soundness: Soundness,
+    granularity: Granularity,
 }
 
 /// A program image that ran in the job. A process that calls exec is two of them.
@@ -73,7 +75,26 @@ impl Trace {
         let soundness =
             Soundness::judge(&index, &catalogue, &images, &sources, recording_end.as_ref(), header.monotonic_start_ns);
         let processes = images.iter().map(|image| Process::of_image(image, header.monotonic_start_ns)).collect();
-        Ok(Trace { name, bytes, header, images, processes, sources, recording_end, soundness })
+        Ok(Trace {
+            name,
+            bytes,
+            header,
+            images,
+            processes,
+            sources,
+            recording_end,
+            soundness,
+            granularity: Granularity::default(),
+        })
+    }
+
+    /// Cuts the work of replays up in another way, for tests.
+    pub fn set_granularity(&mut self, granularity: Granularity) {
+        self.granularity = granularity;
+    }
+
+    pub(crate) fn granularity(&self) -> Granularity {
+        self.granularity
     }
 
     /// What answers call the trace: the path it was opened with.

@@ -8,7 +8,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use analyzer::{Peak, Trace, peak};
+use analyzer::{Granularity, Peak, Trace, peak};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -20,7 +20,7 @@ const MAPPING_STACKS: u32 = 4;
 enum Operation {
     Alloc { address: u64, size: u64, stack: u32 },
     Free { address: u64 },
-    FailedRealloc { address: u64 },
+    FailedRealloc { address: u64, cut: bool },
     Map { page: u64, pages: u64, accessible: bool, stack: u32 },
     Unmap { page: u64, pages: u64 },
     Protect { page: u64, pages: u64, accessible: bool, stack: u32 },
@@ -49,7 +49,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         4 => (address.clone(), 0..1000u64, 0..MAPPING_STACKS)
             .prop_map(|(address, size, stack)| Operation::Alloc { address, size, stack }),
         3 => address.clone().prop_map(|address| Operation::Free { address }),
-        1 => address.prop_map(|address| Operation::FailedRealloc { address }),
+        1 => (address, any::<bool>()).prop_map(|(address, cut)| Operation::FailedRealloc { address, cut }),
         1 => (0..12u64, 0..5u64, any::<bool>(), mapping_stack.clone())
             .prop_map(|(page, pages, accessible, stack)| Operation::Map { page, pages, accessible, stack }),
         1 => (0..12u64, 0..5u64).prop_map(|(page, pages)| Operation::Unmap { page, pages }),
@@ -72,6 +72,13 @@ fn step() -> impl Strategy<Value = Step> {
             late_turn,
         },
     )
+}
+
+/// Ways to cut up a replay: so that these small traces are many segments and batches, or one.
+fn granularity() -> impl Strategy<Value = Granularity> {
+    let sizes = (1..8usize, prop_oneof![1..4u32, 1..200u32]);
+    let few = sizes.prop_map(|(batch_chunks, segment_events)| Granularity { batch_chunks, segment_events });
+    prop_oneof![4 => few, 1 => Just(Granularity::default())]
 }
 
 /// Steps in phases: now both processes run, now only one of them.
@@ -120,7 +127,9 @@ fn story(steps: &[Step]) -> String {
         match step.operation {
             Operation::Alloc { address, size, stack } => writeln!(story, "alloc {address} {size} stack={stack}"),
             Operation::Free { address } => writeln!(story, "free {address}"),
-            Operation::FailedRealloc { address } => writeln!(story, "free {address}\nundo"),
+            Operation::FailedRealloc { address, cut } => {
+                writeln!(story, "free {address}\n{}undo", if cut { "cut\n" } else { "" })
+            }
             Operation::Map { page, pages, accessible, stack } => {
                 let reserved = if accessible { "" } else { "reserved" };
                 writeln!(story, "map {} {} {reserved} stack={stack}", page * PAGE, pages * PAGE)
@@ -279,8 +288,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_replay_agrees_with_the_oracle(steps in steps(0..500)) {
-        let trace: Trace = support::open(&story(&steps));
+    fn the_replay_agrees_with_the_oracle(steps in steps(0..500), granularity in granularity()) {
+        let mut trace: Trace = support::open(&story(&steps));
+        trace.set_granularity(granularity);
         let oracle = Oracle::replay(&steps);
         let peak = peak(&trace).unwrap();
         prop_assert!(peak.complete, "{:?}", peak.warnings);
@@ -294,9 +304,11 @@ proptest! {
     fn the_answer_does_not_depend_on_the_number_of_threads(steps in steps(200..600)) {
         let bytes = support::trace_bytes(&story(&steps));
         let answer = |threads| with_threads(threads, || {
-            let trace = Trace::from_bytes("t".into(), bytes.clone()).unwrap();
+            let mut trace = Trace::from_bytes("t".into(), bytes.clone()).unwrap();
+            trace.set_granularity(Granularity { batch_chunks: 2, segment_events: 40 });
             (peak(&trace).unwrap(), analyzer::timeline(&trace, &Default::default()).unwrap())
         });
-        prop_assert_eq!(answer(1), answer(4));
+        prop_assert_eq!(answer(1), answer(2));
+        prop_assert_eq!(answer(1), answer(7));
     }
 }

@@ -17,6 +17,7 @@
 //! | 64 | 8 | time of the last time stamp, ns |
 //! | 72 | .. | payload |
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use crate::constants::{CHUNK_CRC_START, CHUNK_HEADER_BYTES, CHUNK_MAGIC, MAX_CHUNK_RAW_BYTES};
@@ -215,6 +216,11 @@ pub fn verify(chunk: &[u8]) -> Result<(), FormatError> {
     if stored == computed { Ok(()) } else { Err(FormatError::Checksum { stored, computed }) }
 }
 
+thread_local! {
+    /// zstd's tables take 150 KB, which to make and clear for each chunk would take a tenth of its time.
+    static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
 /// Decompresses the payload of the whole chunk `chunk` into `raw`, whose older content is dropped.
 pub fn decompress(header: &ChunkHeader, chunk: &[u8], raw: &mut Vec<u8>) -> Result<(), FormatError> {
     let end = header.total_bytes();
@@ -226,7 +232,10 @@ pub fn decompress(header: &ChunkHeader, chunk: &[u8], raw: &mut Vec<u8>) -> Resu
         return Err(FormatError::TooLong { what: "chunk", length: length as u64, limit });
     }
     raw.resize(length, 0);
-    let decompressed = zstd::bulk::decompress_to_buffer(payload, &mut raw[..])
+    let decompressed = DECOMPRESSOR
+        .with_borrow_mut(|decompressor| {
+            decompressor.get_or_insert_default().decompress_to_buffer(payload, &mut raw[..])
+        })
         .map_err(|error| FormatError::Decompress(error.to_string()))?;
     if decompressed == length {
         Ok(())

@@ -1,0 +1,155 @@
+//! The blocks that are alive, of all processes, divided by address into shards that know nothing of each other.
+
+use std::hash::{BuildHasherDefault, Hasher};
+
+use format::ThreadNumber;
+use hashbrown::HashMap;
+use rayon::prelude::*;
+
+use crate::image::ImageIndex;
+use crate::pairing::{Block, Change, SHARDS, Step, StepKind, Steps};
+use crate::segment::{Extra, Mark, Segment};
+use crate::site::SiteId;
+
+/// See the module.
+pub(crate) struct LiveBlocks {
+    shards: Vec<Shard>,
+}
+
+/// The blocks of a part of all addresses.
+#[derive(Default)]
+struct Shard {
+    /// By image.
+    blocks: Vec<BlocksByAddress>,
+    /// The last free of the last chunk of threads that had one here, and what it freed.
+    kept: HashMap<(ImageIndex, ThreadNumber), (u64, Option<Block>)>,
+    /// What the steps of each segment have found.
+    found: Vec<Found>,
+}
+
+type BlocksByAddress = HashMap<u64, Block, BuildHasherDefault<AddressHasher>>;
+
+/// Changes by position.
+#[derive(Default)]
+struct Found {
+    /// Of the events themselves.
+    own: Vec<(u32, Change)>,
+    /// Of others, before those.
+    extra: Vec<(u32, Change)>,
+}
+
+impl LiveBlocks {
+    pub(crate) fn new(images: usize) -> LiveBlocks {
+        let shard = || Shard {
+            blocks: (0..images).map(|_| BlocksByAddress::default()).collect(),
+            kept: HashMap::new(),
+            found: Vec::new(),
+        };
+        LiveBlocks { shards: (0..SHARDS).map(|_| shard()).collect() }
+    }
+
+    /// Takes the steps of segments in their order, and completes what is known of their changes.
+    pub(crate) fn apply(&mut self, segments: &mut [Segment], steps: &[Steps]) {
+        self.shards.par_iter_mut().enumerate().for_each(|(at, shard)| shard.apply(at, segments, steps));
+        segments.par_iter_mut().enumerate().for_each(|(at, segment)| {
+            for shard in &self.shards {
+                let Found { own, extra } = &shard.found[at];
+                for &(position, change) in own {
+                    segment.changes[position as usize] = change;
+                }
+                let extra = extra.iter().map(|&(position, change)| (position, Extra::Change(change)));
+                segment.extras.extend(extra);
+            }
+            // Stable: several changes of one event stay in their order.
+            segment.extras.sort_by_key(|(position, _)| *position);
+        });
+    }
+}
+
+impl Shard {
+    fn apply(&mut self, own_index: usize, segments: &[Segment], steps: &[Steps]) {
+        self.found.resize_with(segments.len(), Found::default);
+        let mut all_found = std::mem::take(&mut self.found);
+        for ((segment, steps), found) in segments.iter().zip(steps).zip(&mut all_found) {
+            found.own.clear();
+            found.extra.clear();
+            if let Some(Mark::Departure { image, clear: true, .. }) = segment.mark {
+                self.drain(image, found);
+            }
+            for step in &steps[own_index] {
+                self.take(step, found);
+            }
+        }
+        self.found = all_found;
+    }
+
+    #[inline]
+    fn take(&mut self, step: &Step, found: &mut Found) {
+        let blocks = &mut self.blocks[step.image.index()];
+        let &Step { address, block, position, .. } = step;
+        let gone = |block: Block| (position, Change::of_free(block));
+        match step.kind {
+            StepKind::Put => found.extra.extend(blocks.insert(address, block).map(gone)),
+            StepKind::Swap => found.own.extend(blocks.insert(address, block).map(gone)),
+            StepKind::Take => found.own.extend(blocks.remove(&address).map(gone)),
+            StepKind::Replace => found.extra.extend(blocks.remove(&address).map(gone)),
+            StepKind::Keep(thread) => {
+                let freed = blocks.remove(&address);
+                found.own.extend(freed.map(gone));
+                self.kept.insert((step.image, thread), (address, freed));
+            }
+            StepKind::Revive(thread) => {
+                if let Some((kept_address, Some(block))) = self.kept.remove(&(step.image, thread))
+                    && kept_address == address
+                {
+                    found.extra.extend(blocks.insert(address, block).map(gone));
+                    found.own.push((position, Change::of_alloc(block)));
+                }
+            }
+        }
+    }
+
+    /// Nothing of this image lives on.
+    fn drain(&mut self, image: ImageIndex, found: &mut Found) {
+        let mut sums = HashMap::<SiteId, Change>::new();
+        for (_, block) in std::mem::take(&mut self.blocks[image.index()]) {
+            let sum = sums.entry(block.site).or_insert(Change { site: block.site, bytes: 0, blocks: 0 });
+            let change = Change::of_free(block);
+            sum.bytes = sum.bytes.wrapping_add(change.bytes);
+            sum.blocks += change.blocks;
+        }
+        found.extra.extend(sums.into_values().map(|sum| (0, sum)));
+    }
+}
+
+/// Keeps neighbours together: of small blocks that lie side by side, as Python's do, many are in one line of the
+/// processor's cache. hashbrown takes the lower bits for the place, and the upper seven to tell entries of one place apart.
+#[derive(Default)]
+struct AddressHasher(u64);
+
+/// Blocks are at multiples of 16 bytes.
+const GRANULE_BITS: u32 = 4;
+/// Granules that stay together.
+const NEIGHBOUR_BITS: u32 = 6;
+
+impl Hasher for AddressHasher {
+    #[inline]
+    fn write_u64(&mut self, address: u64) {
+        let neighbour = address >> GRANULE_BITS & ((1 << NEIGHBOUR_BITS) - 1);
+        let page = (address >> (GRANULE_BITS + NEIGHBOUR_BITS)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let place = page >> 32 << NEIGHBOUR_BITS | neighbour;
+        let tag = page.wrapping_add(neighbour);
+        self.0 = place ^ tag << 57;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(self.0 << 8 ^ u64::from(byte));
+        }
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
