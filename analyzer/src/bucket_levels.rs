@@ -1,7 +1,8 @@
 //! Follows live memory through buckets of time, row by row and in total.
 
+use crate::change::Change;
 use crate::replay::Observer;
-use crate::site::{Site, SiteId};
+use crate::site::Site;
 
 /// Live bytes of one row in one bucket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,17 +61,19 @@ impl Level {
 }
 
 impl Observer for BucketLevels<'_> {
+    type Birth = ();
+
     fn new_site(&mut self, _site: &Site) {}
 
     #[inline]
-    fn change(&mut self, site: SiteId, bytes: i64, _blocks: i64, ns: u64) {
+    fn change(&mut self, change: &Change<()>, ns: u64) {
         // What a damaged trace puts behind the end belongs to the last bucket.
         while self.finished.len() + 1 < self.ends_ns.len() && ns > self.ends_ns[self.finished.len()] {
             self.finish_bucket();
         }
-        if let Some(row) = self.row_of_site.get(site.index()).copied().flatten() {
-            self.current.rows[row].change(bytes);
-            self.current.total.change(bytes);
+        if let Some(row) = self.row_of_site.get(change.site.index()).copied().flatten() {
+            self.current.rows[row].change(change.bytes);
+            self.current.total.change(change.bytes);
         }
     }
 }

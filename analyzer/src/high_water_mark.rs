@@ -1,9 +1,10 @@
 //! Finds the peak in one pass: the first instant at which live bytes reach their maximum, and what
 //! every site held then.
 
+use crate::change::Change;
 use crate::moment::Moment;
 use crate::replay::Observer;
-use crate::site::{Site, SiteId};
+use crate::site::Site;
 
 /// Observes a replay and keeps its peak.
 #[derive(Default)]
@@ -19,6 +20,8 @@ pub(crate) struct HighWaterMark {
 }
 
 impl Observer for HighWaterMark {
+    type Birth = ();
+
     fn new_site(&mut self, site: &Site) {
         self.moment.new_site(site);
     }
@@ -28,8 +31,8 @@ impl Observer for HighWaterMark {
     }
 
     #[inline]
-    fn change(&mut self, site: SiteId, bytes: i64, blocks: i64, ns: u64) {
-        self.moment.change(site, bytes, blocks);
+    fn change(&mut self, change: &Change<()>, ns: u64) {
+        self.moment.change(change);
         let live_bytes = self.moment.live_bytes();
         if live_bytes > self.peak_bytes {
             self.peak_bytes = live_bytes;

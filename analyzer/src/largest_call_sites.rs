@@ -3,8 +3,9 @@
 use std::cmp::Reverse;
 
 use crate::call_site::{CallSiteId, CallSiteName, CallSiteNames};
+use crate::change::Change;
 use crate::replay::Observer;
-use crate::site::{Site, SiteId};
+use crate::site::Site;
 use crate::stack_resolver::StackResolver;
 use crate::trace::Trace;
 
@@ -12,7 +13,7 @@ use crate::trace::Trace;
 pub(crate) struct LargestCallSites<'a> {
     resolver: StackResolver<'a>,
     names: CallSiteNames,
-    /// By [`SiteId`]; none for memory that does not count.
+    /// By [`crate::site::SiteId`]; none for memory that does not count.
     call_sites: Vec<Option<CallSiteId>>,
     /// By [`CallSiteId`].
     levels: Vec<Level>,
@@ -56,6 +57,8 @@ impl<'a> LargestCallSites<'a> {
 }
 
 impl Observer for LargestCallSites<'_> {
+    type Birth = ();
+
     fn new_site(&mut self, site: &Site) {
         let call_site = site.category.counts().then(|| {
             let stack = self.resolver.resolve(site.image, site.stack);
@@ -66,10 +69,10 @@ impl Observer for LargestCallSites<'_> {
     }
 
     #[inline]
-    fn change(&mut self, site: SiteId, bytes: i64, _blocks: i64, _ns: u64) {
-        if let Some(call_site) = self.call_sites[site.index()] {
+    fn change(&mut self, change: &Change<()>, _ns: u64) {
+        if let Some(call_site) = self.call_sites[change.site.index()] {
             let level = &mut self.levels[call_site.index()];
-            level.live_bytes = level.live_bytes.wrapping_add_signed(bytes);
+            level.live_bytes = level.live_bytes.wrapping_add_signed(change.bytes);
             level.max_live_bytes = level.max_live_bytes.max(level.live_bytes);
         }
     }

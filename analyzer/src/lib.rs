@@ -19,11 +19,13 @@
 
 #![forbid(unsafe_code)]
 
+mod birth;
 mod bucket_levels;
 pub mod bytes;
 mod call_site;
 mod call_stack;
 mod catalogue;
+mod change;
 mod chunk_index;
 mod definitions;
 mod error;

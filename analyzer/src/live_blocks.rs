@@ -6,40 +6,40 @@ use format::ThreadNumber;
 use hashbrown::HashMap;
 use rayon::prelude::*;
 
+use crate::birth::Birth;
+use crate::change::Change;
 use crate::image::ImageIndex;
-use crate::pairing::{Block, Change, SHARDS, Step, StepKind, Steps};
+use crate::pairing::{Block, SHARDS, Step, StepKind, Steps};
 use crate::segment::{Extra, Mark, Segment};
-use crate::site::SiteId;
 
 /// See the module.
-pub(crate) struct LiveBlocks {
-    shards: Vec<Shard>,
+pub(crate) struct LiveBlocks<B> {
+    shards: Vec<Shard<B>>,
 }
 
 /// The blocks of a part of all addresses.
-#[derive(Default)]
-struct Shard {
+struct Shard<B> {
     /// By image.
-    blocks: Vec<BlocksByAddress>,
+    blocks: Vec<BlocksByAddress<B>>,
     /// The last free of the last chunk of threads that had one here, and what it freed.
-    kept: HashMap<(ImageIndex, ThreadNumber), (u64, Option<Block>)>,
+    kept: HashMap<(ImageIndex, ThreadNumber), (u64, Option<Block<B>>)>,
     /// What the steps of each segment have found.
-    found: Vec<Found>,
+    found: Vec<Found<B>>,
 }
 
-type BlocksByAddress = HashMap<u64, Block, BuildHasherDefault<AddressHasher>>;
+type BlocksByAddress<B> = HashMap<u64, Block<B>, BuildHasherDefault<AddressHasher>>;
 
 /// Changes by position.
 #[derive(Default)]
-struct Found {
+struct Found<B> {
     /// Of the events themselves.
-    own: Vec<(u32, Change)>,
+    own: Vec<(u32, Change<B>)>,
     /// Of others, before those.
-    extra: Vec<(u32, Change)>,
+    extra: Vec<(u32, Change<B>)>,
 }
 
-impl LiveBlocks {
-    pub(crate) fn new(images: usize) -> LiveBlocks {
+impl<B: Birth> LiveBlocks<B> {
+    pub(crate) fn new(images: usize) -> LiveBlocks<B> {
         let shard = || Shard {
             blocks: (0..images).map(|_| BlocksByAddress::default()).collect(),
             kept: HashMap::new(),
@@ -49,7 +49,7 @@ impl LiveBlocks {
     }
 
     /// Takes the steps of segments in their order, and completes what is known of their changes.
-    pub(crate) fn apply(&mut self, segments: &mut [Segment], steps: &[Steps]) {
+    pub(crate) fn apply(&mut self, segments: &mut [Segment<B>], steps: &[Steps<B>]) {
         self.shards.par_iter_mut().enumerate().for_each(|(at, shard)| shard.apply(at, segments, steps));
         segments.par_iter_mut().enumerate().for_each(|(at, segment)| {
             for shard in &self.shards {
@@ -66,8 +66,8 @@ impl LiveBlocks {
     }
 }
 
-impl Shard {
-    fn apply(&mut self, own_index: usize, segments: &[Segment], steps: &[Steps]) {
+impl<B: Birth> Shard<B> {
+    fn apply(&mut self, own_index: usize, segments: &[Segment<B>], steps: &[Steps<B>]) {
         self.found.resize_with(segments.len(), Found::default);
         let mut all_found = std::mem::take(&mut self.found);
         for ((segment, steps), found) in segments.iter().zip(steps).zip(&mut all_found) {
@@ -84,10 +84,10 @@ impl Shard {
     }
 
     #[inline]
-    fn take(&mut self, step: &Step, found: &mut Found) {
+    fn take(&mut self, step: &Step<B>, found: &mut Found<B>) {
         let blocks = &mut self.blocks[step.image.index()];
         let &Step { address, block, position, .. } = step;
-        let gone = |block: Block| (position, Change::of_free(block));
+        let gone = |block: Block<B>| (position, Change::of_free(block));
         match step.kind {
             StepKind::Put => found.extra.extend(blocks.insert(address, block).map(gone)),
             StepKind::Swap => found.own.extend(blocks.insert(address, block).map(gone)),
@@ -110,15 +110,9 @@ impl Shard {
     }
 
     /// Nothing of this image lives on.
-    fn drain(&mut self, image: ImageIndex, found: &mut Found) {
-        let mut sums = HashMap::<SiteId, Change>::new();
-        for (_, block) in std::mem::take(&mut self.blocks[image.index()]) {
-            let sum = sums.entry(block.site).or_insert(Change { site: block.site, bytes: 0, blocks: 0 });
-            let change = Change::of_free(block);
-            sum.bytes = sum.bytes.wrapping_add(change.bytes);
-            sum.blocks += change.blocks;
-        }
-        found.extra.extend(sums.into_values().map(|sum| (0, sum)));
+    fn drain(&mut self, image: ImageIndex, found: &mut Found<B>) {
+        let blocks = std::mem::take(&mut self.blocks[image.index()]);
+        found.extra.extend(blocks.into_values().map(|block| (0, Change::of_free(block))));
     }
 }
 

@@ -3,6 +3,7 @@
 use format::{Event, StackId, ThreadNumber};
 use hashbrown::HashMap;
 
+use crate::birth::Instant;
 use crate::image::ImageIndex;
 use crate::mappings::{Mapped, MappingChange, Mappings, Unmapped};
 use crate::site::{Category, Site, SiteIds};
@@ -20,8 +21,14 @@ impl MappedMemory {
         MappedMemory { image, mappings: Mappings::default(), last_unmapped: HashMap::new() }
     }
 
-    /// Applies one event of a thread; those of other kinds change nothing.
-    pub(crate) fn apply(&mut self, thread: ThreadNumber, event: Event, sites: &mut SiteIds) -> Vec<MappingChange> {
+    /// Applies one event of a thread, which happens now; those of other kinds change nothing.
+    pub(crate) fn apply(
+        &mut self,
+        thread: ThreadNumber,
+        event: Event,
+        now: Instant,
+        sites: &mut SiteIds,
+    ) -> Vec<MappingChange> {
         let MappedMemory { image, mappings, last_unmapped } = self;
         let mut site_of = |stack: StackId, category| sites.id_of(Site { image: *image, thread, stack, category });
         let range = |address: u64, length: u64| address..address.saturating_add(length);
@@ -29,7 +36,7 @@ impl MappedMemory {
         match event {
             Event::Map { kind, accessible, address, length, stack } => {
                 let site = site_of(stack, Category::of_mapping(kind, accessible));
-                mappings.map(range(address, length), Mapped { kind, accessible, site }, &mut changes);
+                mappings.map(range(address, length), Mapped { kind, accessible, site, birth: now }, &mut changes);
             }
             Event::Unmap { address, length } => {
                 let unmapped = mappings.unmap(range(address, length), &mut changes);
@@ -37,12 +44,12 @@ impl MappedMemory {
             }
             Event::Protect { accessible, address, length, stack } => {
                 let site_of = |kind, accessible| site_of(stack, Category::of_mapping(kind, accessible));
-                mappings.protect(range(address, length), accessible, site_of, &mut changes);
+                mappings.protect(range(address, length), accessible, now, site_of, &mut changes);
             }
             Event::Remap { address, length, stack } => {
                 let site_of = |kind, accessible| site_of(stack, Category::of_mapping(kind, accessible));
                 let unmapped = last_unmapped.entry(thread).or_default();
-                mappings.remap(range(address, length), unmapped, site_of, &mut changes);
+                mappings.remap(range(address, length), unmapped, now, site_of, &mut changes);
             }
             Event::Alloc { .. } | Event::Free { .. } | Event::UndoFree => {}
             Event::Failed { .. } | Event::Time { .. } | Event::Turn { .. } => {}

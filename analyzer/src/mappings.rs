@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use format::MappingKind;
 
+use crate::birth::Instant;
 use crate::site::SiteId;
 
 /// Mapped ranges by first address.
@@ -25,6 +26,8 @@ pub(crate) struct Mapped {
     pub(crate) accessible: bool,
     /// Who made it what it is.
     pub(crate) site: SiteId,
+    /// When that was.
+    pub(crate) birth: Instant,
 }
 
 /// What a change of the mapped ranges means for one site.
@@ -33,7 +36,9 @@ pub(crate) struct MappingChange {
     pub(crate) site: SiteId,
     pub(crate) bytes: i64,
     /// Pieces: a range split in two is one more.
-    pub(crate) blocks: i64,
+    pub(crate) blocks: i32,
+    /// When what begins or ends here was made what it is.
+    pub(crate) birth: Instant,
 }
 
 /// What an unmapping took away, in case it is mapped again.
@@ -50,7 +55,7 @@ impl Mappings {
     pub(crate) fn map(&mut self, range: Range<u64>, mapped: Mapped, changes: &mut Vec<MappingChange>) {
         self.unmap(range.clone(), changes);
         if !range.is_empty() {
-            changes.push(MappingChange { site: mapped.site, bytes: bytes(&range), blocks: 1 });
+            changes.push(MappingChange { site: mapped.site, bytes: bytes(&range), blocks: 1, birth: mapped.birth });
             self.ranges.insert(range.start, (range.end, mapped));
         }
     }
@@ -63,7 +68,8 @@ impl Mappings {
         }
         for (piece, mapped) in self.overlapping(&range) {
             self.ranges.remove(&piece.start);
-            changes.push(MappingChange { site: mapped.site, bytes: bytes(&piece).wrapping_neg(), blocks: -1 });
+            let Mapped { site, birth, .. } = mapped;
+            changes.push(MappingChange { site, bytes: bytes(&piece).wrapping_neg(), blocks: -1, birth });
             unmapped.pieces.push((piece.start - range.start..piece.end - range.start, mapped));
         }
         unmapped
@@ -81,6 +87,7 @@ impl Mappings {
         &mut self,
         range: Range<u64>,
         unmapped: &Unmapped,
+        now: Instant,
         mut site_of: impl FnMut(MappingKind, bool) -> SiteId,
         changes: &mut Vec<MappingChange>,
     ) {
@@ -92,7 +99,7 @@ impl Mappings {
             if site == last.site {
                 last_piece.end = u64::MAX;
             } else {
-                let beyond = (unmapped.length..u64::MAX, Mapped { site, ..*last });
+                let beyond = (unmapped.length..u64::MAX, Mapped { site, birth: now, ..*last });
                 pieces.push(beyond);
             }
         }
@@ -109,13 +116,15 @@ impl Mappings {
         &mut self,
         range: Range<u64>,
         accessible: bool,
+        now: Instant,
         mut site_of: impl FnMut(MappingKind, bool) -> SiteId,
         changes: &mut Vec<MappingChange>,
     ) {
         for (piece, mapped) in self.overlapping(&range) {
             if mapped.accessible != accessible {
                 let overlap = piece.start.max(range.start)..piece.end.min(range.end);
-                self.map(overlap, Mapped { accessible, site: site_of(mapped.kind, accessible), ..mapped }, changes);
+                let site = site_of(mapped.kind, accessible);
+                self.map(overlap, Mapped { accessible, site, birth: now, ..mapped }, changes);
             }
         }
     }
@@ -127,9 +136,9 @@ impl Mappings {
             return None;
         }
         let right = (std::mem::replace(end, edge), *mapped);
-        let site = mapped.site;
+        let Mapped { site, birth, .. } = *mapped;
         self.ranges.insert(edge, right);
-        Some(MappingChange { site, bytes: 0, blocks: 1 })
+        Some(MappingChange { site, bytes: 0, blocks: 1, birth })
     }
 
     /// The ranges that have a part in this one, in their order.
@@ -154,6 +163,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    const NOW: Instant = Instant { order: 1, ns: 2 };
 
     /// The naive way: every byte by itself.
     #[derive(Default)]
@@ -209,10 +220,16 @@ mod tests {
             Operation::Map(range, mapped) => mappings.map(range, mapped, &mut changes),
             Operation::Unmap(range) => *unmapped = mappings.unmap(range, &mut changes),
             Operation::Protect(range, accessible, owner) => {
-                mappings.protect(range, accessible, |kind, accessible| site(owner, kind, accessible), &mut changes);
+                mappings.protect(
+                    range,
+                    accessible,
+                    NOW,
+                    |kind, accessible| site(owner, kind, accessible),
+                    &mut changes,
+                );
             }
             Operation::Remap(range, owner) => {
-                mappings.remap(range, unmapped, |kind, accessible| site(owner, kind, accessible), &mut changes);
+                mappings.remap(range, unmapped, NOW, |kind, accessible| site(owner, kind, accessible), &mut changes);
             }
         }
         changes
@@ -224,7 +241,7 @@ mod tests {
         let owner = 0..3u32;
         prop_oneof![
             2 => (range(), kind, any::<bool>(), owner.clone()).prop_map(|(range, kind, accessible, owner)| {
-                Operation::Map(range, Mapped { kind, accessible, site: site(owner, kind, accessible) })
+                Operation::Map(range, Mapped { kind, accessible, site: site(owner, kind, accessible), birth: NOW })
             }),
             1 => range().prop_map(Operation::Unmap),
             2 => (range(), any::<bool>(), owner.clone())
@@ -247,7 +264,7 @@ mod tests {
                 let mut total = before;
                 for change in apply(&mut mappings, &mut unmapped, operation) {
                     let (bytes, blocks) = sums.entry(change.site.0).or_default();
-                    (*bytes, *blocks) = (*bytes + change.bytes, *blocks + change.blocks);
+                    (*bytes, *blocks) = (*bytes + change.bytes, *blocks + i64::from(change.blocks));
                     total += change.bytes;
                     prop_assert!(total <= most, "no byte counts twice, not even within an event");
                 }
@@ -267,7 +284,7 @@ mod tests {
     const KIND: MappingKind = MappingKind::Private;
 
     fn mapped(owner: u32) -> Mapped {
-        Mapped { kind: KIND, accessible: true, site: site(owner, KIND, true) }
+        Mapped { kind: KIND, accessible: true, site: site(owner, KIND, true), birth: NOW }
     }
 
     #[test]
@@ -275,9 +292,9 @@ mod tests {
         let (mut mappings, mut changes) = (Mappings::default(), Vec::new());
         mappings.map(100..200, mapped(0), &mut changes);
         mappings.unmap(120..150, &mut changes);
-        mappings.protect(160..170, true, |_, _| site(1, KIND, true), &mut changes);
+        mappings.protect(160..170, true, NOW, |_, _| site(1, KIND, true), &mut changes);
         let sum = |of: fn(&MappingChange) -> i64, changes: &[MappingChange]| changes.iter().map(of).sum::<i64>();
-        assert_eq!((sum(|change| change.bytes, &changes), sum(|change| change.blocks, &changes)), (70, 2));
+        assert_eq!((sum(|change| change.bytes, &changes), sum(|change| i64::from(change.blocks), &changes)), (70, 2));
     }
 
     /// A buffer that grows step by step at one line stays one piece, whatever its length.
@@ -287,7 +304,7 @@ mod tests {
         mappings.map(100..200, mapped(0), &mut changes);
         for step in 1..10 {
             let unmapped = mappings.unmap(100..100 + 100 * step, &mut changes);
-            mappings.remap(100..200 + 100 * step, &unmapped, |_, _| site(1, KIND, true), &mut changes);
+            mappings.remap(100..200 + 100 * step, &unmapped, NOW, |_, _| site(1, KIND, true), &mut changes);
         }
         let pieces: Vec<_> = mappings.ranges.into_iter().collect();
         assert_eq!(pieces, [(100, (200, mapped(0))), (200, (1100, mapped(1)))]);
@@ -298,7 +315,7 @@ mod tests {
         let (mut mappings, mut changes) = (Mappings::default(), Vec::new());
         mappings.map(u64::MAX - 10..u64::MAX, mapped(0), &mut changes);
         let unmapped = mappings.unmap(0..u64::MAX, &mut changes);
-        mappings.remap(u64::MAX - 5..u64::MAX, &unmapped, |_, _| site(0, KIND, true), &mut changes);
+        mappings.remap(u64::MAX - 5..u64::MAX, &unmapped, NOW, |_, _| site(0, KIND, true), &mut changes);
         mappings.unmap_all(&mut changes);
         assert_eq!(changes.iter().map(|change| change.bytes).sum::<i64>(), 0);
     }

@@ -1,9 +1,10 @@
 //! Finds the instant at which a job wanted memory that it did not get, and what every site held then.
 
+use crate::change::Change;
 use crate::image::ImageIndex;
 use crate::moment::Moment;
 use crate::replay::{Failure, Observer};
-use crate::site::{Site, SiteId};
+use crate::site::Site;
 
 /// Which instant is to be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +68,8 @@ impl MemoryWant {
 }
 
 impl Observer for MemoryWant {
+    type Birth = ();
+
     fn new_site(&mut self, site: &Site) {
         self.moment.new_site(site);
         self.owners.push(site.category.counts().then_some(site.image));
@@ -104,11 +107,11 @@ impl Observer for MemoryWant {
     }
 
     #[inline]
-    fn change(&mut self, site: SiteId, bytes: i64, blocks: i64, _ns: u64) {
-        self.moment.change(site, bytes, blocks);
-        if let Some(image) = self.owners[site.index()] {
+    fn change(&mut self, change: &Change<()>, _ns: u64) {
+        self.moment.change(change);
+        if let Some(image) = self.owners[change.site.index()] {
             let live_bytes = &mut self.live_bytes[image.index()];
-            *live_bytes = live_bytes.wrapping_add_signed(bytes);
+            *live_bytes = live_bytes.wrapping_add_signed(change.bytes);
         }
     }
 }

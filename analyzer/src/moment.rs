@@ -6,6 +6,7 @@
 //!
 //! Sums wrap around: only damaged traces hold more than 2^63 bytes, and those must not panic.
 
+use crate::change::Change;
 use crate::site::{Site, SiteId};
 
 /// Follows the memory of sites, and keeps it as it was at one instant: at first the beginning, when there was none.
@@ -50,16 +51,16 @@ impl Moment {
 
     /// Live bytes and blocks of a site change.
     #[inline]
-    pub(crate) fn change(&mut self, site: SiteId, bytes: i64, blocks: i64) {
-        let mark = &mut self.sites[site.index()];
+    pub(crate) fn change<B>(&mut self, change: &Change<B>) {
+        let mark = &mut self.sites[change.site.index()];
         if mark.epoch != self.epoch {
             mark.epoch = self.epoch;
             mark.saved = mark.live;
         }
-        mark.live.bytes = mark.live.bytes.wrapping_add_signed(bytes);
-        mark.live.blocks = mark.live.blocks.wrapping_add_signed(blocks);
+        mark.live.bytes = mark.live.bytes.wrapping_add_signed(change.bytes);
+        mark.live.blocks = mark.live.blocks.wrapping_add_signed(i64::from(change.blocks));
         if mark.counts {
-            self.live_bytes = self.live_bytes.wrapping_add_signed(bytes);
+            self.live_bytes = self.live_bytes.wrapping_add_signed(change.bytes);
         }
     }
 

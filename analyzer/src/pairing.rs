@@ -12,44 +12,26 @@ use std::cell::RefCell;
 
 use format::ThreadNumber;
 
+use crate::birth::Birth;
+use crate::change::Change;
 use crate::event_chunk::{BlockEvent, BlockEventKind};
 use crate::image::ImageIndex;
 use crate::segment::{Extra, Segment, UndoneFree};
 use crate::site::SiteId;
 
-/// What happens to the live memory of a site.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Change {
-    pub(crate) bytes: i64,
-    pub(crate) site: SiteId,
-    pub(crate) blocks: i32,
-}
-
-impl Change {
-    /// No change.
-    pub(crate) const NONE: Change = Change { bytes: 0, site: SiteId(u32::MAX), blocks: 0 };
-
-    /// The change that makes up for this one.
-    #[inline]
-    fn undone(self) -> Change {
-        Change { bytes: self.bytes.wrapping_neg(), site: self.site, blocks: -self.blocks }
-    }
-
-    pub(crate) fn of_alloc(block: Block) -> Change {
-        Change { bytes: block.size as i64, site: block.site, blocks: 1 }
-    }
-
-    pub(crate) fn of_free(block: Block) -> Change {
-        Change { bytes: (block.size as i64).wrapping_neg(), site: block.site, blocks: -1 }
-    }
-}
-
 /// A block that is alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Block {
+pub(crate) struct Block<B> {
     /// Requested bytes.
     pub(crate) size: u64,
     pub(crate) site: SiteId,
+    pub(crate) birth: B,
+}
+
+impl<B: Birth> Block<B> {
+    fn none() -> Block<B> {
+        Block { size: 0, site: SiteId(u32::MAX), birth: B::default() }
+    }
 }
 
 /// By how many shards of addresses the steps are divided. A constant, though nothing depends on it but speed: as many as
@@ -58,10 +40,10 @@ pub(crate) const SHARDS: usize = 16;
 
 /// What a segment does to one address.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Step {
+pub(crate) struct Step<B> {
     pub(crate) address: u64,
     /// The block that is there from now on, if there is one.
-    pub(crate) block: Block,
+    pub(crate) block: Block<B>,
     pub(crate) image: ImageIndex,
     /// The event at which what was there before ends.
     pub(crate) position: u32,
@@ -85,7 +67,7 @@ pub(crate) enum StepKind {
 }
 
 /// The steps of a segment: by shard of addresses, in order.
-pub(crate) type Steps = [Vec<Step>; SHARDS];
+pub(crate) type Steps<B> = [Vec<Step<B>>; SHARDS];
 
 thread_local! {
     /// The memory that a segment needs while it is paired: of one per thread much stays in the processor's own cache.
@@ -93,7 +75,7 @@ thread_local! {
 }
 
 /// Pairs what can be paired within the segment. `steps` is what is left over.
-pub(crate) fn pair(segment: &mut Segment, steps: &mut Steps) {
+pub(crate) fn pair<B: Birth>(segment: &mut Segment<B>, steps: &mut Steps<B>) {
     let changes = std::mem::take(&mut segment.changes);
     let extras = std::mem::take(&mut segment.extras);
     TOUCHED.with_borrow_mut(|touched| {
@@ -104,16 +86,16 @@ pub(crate) fn pair(segment: &mut Segment, steps: &mut Steps) {
     });
 }
 
-struct Pairing<'a> {
+struct Pairing<'a, B> {
     /// By position. A free whose block is not known has no change.
-    changes: Vec<Change>,
-    extras: Vec<(u32, Extra)>,
-    steps: &'a mut Steps,
+    changes: Vec<Change<B>>,
+    extras: Vec<(u32, Extra<B>)>,
+    steps: &'a mut Steps<B>,
     touched: &'a mut Touched,
 }
 
-impl Pairing<'_> {
-    fn pair(&mut self, segment: &Segment) {
+impl<B: Birth> Pairing<'_, B> {
+    fn pair(&mut self, segment: &Segment<B>) {
         let event_count = segment.runs.iter().map(|run| run.len() as usize).sum();
         self.steps.iter_mut().for_each(Vec::clear);
         self.changes.clear();
@@ -133,13 +115,14 @@ impl Pairing<'_> {
             for event in segment.events_of(run) {
                 match event.kind() {
                     BlockEventKind::Alloc(site) => {
-                        self.alloc(run.image, event, Block { size: event.size, site: site_ids[site] });
+                        let birth = B::at(segment.first_order + u64::from(self.position()), run.clock_ns);
+                        self.alloc(run.image, event, Block { size: event.size, site: site_ids[site], birth });
                     }
                     BlockEventKind::Free => self.free(run.image, event, StepKind::Take),
                     BlockEventKind::LastFree => self.free(run.image, event, StepKind::Keep(run.thread)),
                     BlockEventKind::Nothing => {
                         let position = self.position();
-                        self.changes.push(Change::NONE);
+                        self.changes.push(Change::none());
                         if let Some(undone) = undone.next_if(|undone| undone.position == position) {
                             self.revive(undone);
                         }
@@ -156,7 +139,7 @@ impl Pairing<'_> {
     }
 
     #[inline]
-    fn alloc(&mut self, image: ImageIndex, event: &BlockEvent, block: Block) {
+    fn alloc(&mut self, image: ImageIndex, event: &BlockEvent, block: Block<B>) {
         let position = self.position();
         self.changes.push(Change::of_alloc(block));
         let first = Touch { address: event.address, image, first: position, last: position };
@@ -167,7 +150,7 @@ impl Pairing<'_> {
                 self.step(Step { address: event.address, block, image, position, kind: StepKind::Put });
             }
             GONE => {}
-            replaced => self.extras.push((position, Extra::Change(self.changes[replaced as usize].undone()))),
+            replaced => self.extras.push((position, Extra::Change(self.changes[replaced as usize].of_end()))),
         }
     }
 
@@ -175,15 +158,15 @@ impl Pairing<'_> {
     fn free(&mut self, image: ImageIndex, event: &BlockEvent, kind: StepKind) {
         let position = self.position();
         let first = Touch { address: event.address, image, first: position, last: GONE };
-        let mut change = Change::NONE;
+        let mut change = Change::none();
         if let Some(touch) = self.touched.find_or_insert(first) {
             match std::mem::replace(&mut touch.last, GONE) {
                 SINGLY => {
                     touch.last = SINGLY;
-                    self.step(Step { address: event.address, block: NO_BLOCK, image, position, kind });
+                    self.step(Step { address: event.address, block: Block::none(), image, position, kind });
                 }
                 GONE => {}
-                last => change = self.changes[last as usize].undone(),
+                last => change = self.changes[last as usize].of_end(),
             }
         }
         self.changes.push(change);
@@ -191,23 +174,23 @@ impl Pairing<'_> {
 
     fn revive(&mut self, undone: &UndoneFree) {
         let &UndoneFree { position, image, thread, address } = undone;
-        self.step(Step { address, block: NO_BLOCK, image, position, kind: StepKind::Revive(thread) });
+        self.step(Step { address, block: Block::none(), image, position, kind: StepKind::Revive(thread) });
     }
 
-    fn step(&mut self, step: Step) {
+    fn step(&mut self, step: Step<B>) {
         self.steps[shard_of(step.address)].push(step);
     }
 
     fn step_for_each_touched(&mut self) {
         for &Touch { address, image, first, last } in &self.touched.touches {
-            let freed_first = self.changes[first as usize] == Change::NONE;
+            let freed_first = self.changes[first as usize].is_none();
             let (kind, block) = match (last, freed_first) {
                 (SINGLY, _) => continue,
-                (GONE, true) => (StepKind::Take, NO_BLOCK),
-                (GONE, false) => (StepKind::Replace, NO_BLOCK),
+                (GONE, true) => (StepKind::Take, Block::none()),
+                (GONE, false) => (StepKind::Replace, Block::none()),
                 (last, freed_first) => {
-                    let Change { bytes, site, .. } = self.changes[last as usize];
-                    let block = Block { size: bytes as u64, site };
+                    let Change { bytes, site, birth, .. } = self.changes[last as usize];
+                    let block = Block { size: bytes as u64, site, birth };
                     (if freed_first { StepKind::Swap } else { StepKind::Put }, block)
                 }
             };
@@ -215,8 +198,6 @@ impl Pairing<'_> {
         }
     }
 }
-
-const NO_BLOCK: Block = Block { size: 0, site: SiteId(u32::MAX) };
 
 /// The addresses of a segment, each once.
 #[derive(Default)]

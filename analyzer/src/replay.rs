@@ -18,15 +18,17 @@ use std::sync::Arc;
 use format::{StackId, ThreadNumber};
 use rayon::prelude::*;
 
+use crate::birth::Birth;
+use crate::change::Change;
 use crate::event_chunk::EventChunk;
 use crate::image::ImageIndex;
 use crate::live_blocks::LiveBlocks;
 use crate::order::Merge;
-use crate::pairing::{Change, Steps, pair};
+use crate::pairing::{Steps, pair};
 use crate::schedule::{ScheduledChunk, schedule};
 use crate::segment::{Extra, Mark, Segment};
 use crate::segmenter::Segmenter;
-use crate::site::{Site, SiteId};
+use crate::site::Site;
 use crate::trace::Trace;
 
 /// How the work of a replay is cut up. Answers do not depend on it, which tests show.
@@ -48,11 +50,13 @@ impl Default for Granularity {
 
 /// Sees the live memory of the job change.
 pub(crate) trait Observer {
+    /// What it wants to know of when memory came to life whose life ends: `()` or [`crate::birth::Instant`].
+    type Birth: Birth;
     /// A site appears for the first time. Sites are numbered from 0 in this order.
     fn new_site(&mut self, site: &Site);
     /// Live bytes and blocks of a site change; `ns` is nanoseconds of the monotonic clock and never
     /// goes back.
-    fn change(&mut self, site: SiteId, bytes: i64, blocks: i64, ns: u64);
+    fn change(&mut self, change: &Change<Self::Birth>, ns: u64);
     /// A call has asked for memory and got none.
     fn failed(&mut self, _failure: &Failure) {}
     /// The memory of an image stops to count at `ns`: it is alive for the last time. Of those that are there when all is
@@ -76,16 +80,16 @@ pub(crate) struct Failure {
 
 /// What a replay leaves behind.
 pub(crate) struct Replayed {
-    /// By [`SiteId`].
+    /// By [`crate::site::SiteId`].
     pub(crate) sites: Vec<Site>,
     /// Chunks that could not be read to their end.
     pub(crate) unreadable_chunks: u64,
 }
 
 /// Replays the whole trace.
-pub(crate) fn replay(trace: &Trace, observer: &mut (impl Observer + Send)) -> Replayed {
+pub(crate) fn replay<O: Observer + Send>(trace: &Trace, observer: &mut O) -> Replayed {
     let schedule = schedule(trace.images());
-    let mut replay = Replay {
+    let mut replay = Replay::<O::Birth> {
         merge: Merge::new(trace.images().len(), &schedule),
         segmenter: Segmenter::new(trace.images(), trace.granularity().segment_events),
         blocks: LiveBlocks::new(trace.images().len()),
@@ -96,7 +100,7 @@ pub(crate) fn replay(trace: &Trace, observer: &mut (impl Observer + Send)) -> Re
     let mut batch = batches.next().unwrap_or_default();
     let mut decoded = decode(trace, batch, Vec::new());
     let mut spares = Vec::new();
-    let mut paired = Paired::default();
+    let mut paired = Paired::<O::Birth>::default();
     while !batch.is_empty() {
         unreadable_chunks += decoded.iter().filter(|chunk| !chunk.whole).count() as u64;
         let next = batches.next().unwrap_or_default();
@@ -119,22 +123,22 @@ fn decode(trace: &Trace, batch: &[ScheduledChunk], mut spares: Vec<EventChunk>) 
     pairs.map(|(chunk, spare)| EventChunk::decode(trace.bytes(), &chunk.place, spare)).collect()
 }
 
-struct Replay {
+struct Replay<B> {
     merge: Merge,
-    segmenter: Segmenter,
-    blocks: LiveBlocks,
+    segmenter: Segmenter<B>,
+    blocks: LiveBlocks<B>,
     /// The steps of the segments that are worked at.
-    steps: Vec<Steps>,
+    steps: Vec<Steps<B>>,
 }
 
-impl Replay {
+impl<B: Birth> Replay<B> {
     /// Brings the events of decoded chunks into their order and pairs them. Gives back chunks that are no longer needed.
     fn pair(
         &mut self,
         batch: &[ScheduledChunk],
         mut decoded: Vec<EventChunk>,
         next: &[ScheduledChunk],
-    ) -> (Paired, Vec<EventChunk>) {
+    ) -> (Paired<B>, Vec<EventChunk>) {
         for (scheduled, chunk) in batch.iter().zip(&mut decoded) {
             self.segmenter.name_sites(scheduled.image, scheduled.thread, chunk);
         }
@@ -146,12 +150,12 @@ impl Replay {
     }
 
     /// What is told when all events have come.
-    fn end(&mut self) -> Paired {
+    fn end(&mut self) -> Paired<B> {
         self.segmenter.end();
         self.pair_segments()
     }
 
-    fn pair_segments(&mut self) -> Paired {
+    fn pair_segments(&mut self) -> Paired<B> {
         let (mut segments, new_sites) = self.segmenter.take();
         if self.steps.len() < segments.len() {
             self.steps.resize_with(segments.len(), Steps::default);
@@ -167,20 +171,20 @@ impl Replay {
 
 /// Segments of which all is known, in order.
 #[derive(Default)]
-struct Paired {
-    segments: Vec<Segment>,
+struct Paired<B> {
+    segments: Vec<Segment<B>>,
     /// Sites that appear in them for the first time.
     new_sites: Vec<Site>,
 }
 
-impl Paired {
-    fn tell(&self, observer: &mut impl Observer) {
+impl<B: Birth> Paired<B> {
+    fn tell(&self, observer: &mut impl Observer<Birth = B>) {
         self.new_sites.iter().for_each(|site| observer.new_site(site));
         self.segments.iter().for_each(|segment| tell(segment, observer));
     }
 }
 
-fn tell(segment: &Segment, observer: &mut impl Observer) {
+fn tell<O: Observer>(segment: &Segment<O::Birth>, observer: &mut O) {
     let mut extras = segment.extras.iter().peekable();
     if let Some(mark) = segment.mark {
         tell_mark(mark, extras, observer);
@@ -193,8 +197,8 @@ fn tell(segment: &Segment, observer: &mut impl Observer) {
             while let Some((_, extra)) = extras.next_if(|(at, _)| *at == position) {
                 tell_extra(extra, run.clock_ns, observer);
             }
-            if *change != Change::NONE {
-                observer.change(change.site, change.bytes, i64::from(change.blocks), run.clock_ns);
+            if !change.is_none() {
+                observer.change(change, run.clock_ns);
             }
         }
         start = end;
@@ -202,7 +206,10 @@ fn tell(segment: &Segment, observer: &mut impl Observer) {
 }
 
 /// Segments with a mark have no events: all changes are those of the mark.
-fn tell_mark<'a>(mark: Mark, changes: impl Iterator<Item = &'a (u32, Extra)>, observer: &mut impl Observer) {
+fn tell_mark<'a, O: Observer>(mark: Mark, changes: impl Iterator<Item = &'a (u32, Extra<O::Birth>)>, observer: &mut O)
+where
+    O::Birth: 'a,
+{
     match mark {
         Mark::JobEnd { ns } => observer.job_ends(ns),
         Mark::Departure { image, ns, .. } => {
@@ -212,9 +219,9 @@ fn tell_mark<'a>(mark: Mark, changes: impl Iterator<Item = &'a (u32, Extra)>, ob
     }
 }
 
-fn tell_extra(extra: &Extra, ns: u64, observer: &mut impl Observer) {
+fn tell_extra<O: Observer>(extra: &Extra<O::Birth>, ns: u64, observer: &mut O) {
     match extra {
-        Extra::Change(change) => observer.change(change.site, change.bytes, i64::from(change.blocks), ns),
+        Extra::Change(change) => observer.change(change, ns),
         Extra::Failure(failure) => observer.failed(failure),
     }
 }

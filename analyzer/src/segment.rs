@@ -5,26 +5,27 @@ use std::sync::Arc;
 
 use format::ThreadNumber;
 
+use crate::change::Change;
 use crate::event_chunk::{BlockEvent, EventChunk};
 use crate::image::ImageIndex;
-use crate::pairing::Change;
 use crate::replay::Failure;
-use crate::site::SiteId;
 
 /// See the module. A position is an index of an event in its segment.
 #[derive(Default)]
-pub(crate) struct Segment {
+pub(crate) struct Segment<B> {
+    /// Place of its first event in the order of all events.
+    pub(crate) first_order: u64,
     /// What happens instead of events.
     pub(crate) mark: Option<Mark>,
     pub(crate) runs: Vec<OrderedRun>,
     /// The chunks that its events are in.
     pub(crate) chunks: Vec<Arc<EventChunk>>,
     /// What is no change of one block by its own event, by position.
-    pub(crate) extras: Vec<(u32, Extra)>,
+    pub(crate) extras: Vec<(u32, Extra<B>)>,
     /// Frees that did not take place, though the chunk with the free is over.
     pub(crate) undone: Vec<UndoneFree>,
     /// What each event changes, by position. That of a free becomes known by and by.
-    pub(crate) changes: Vec<Change>,
+    pub(crate) changes: Vec<Change<B>>,
 }
 
 /// A change of what is recorded.
@@ -52,8 +53,8 @@ pub(crate) struct OrderedRun {
 
 /// What happens at an event, before what the event itself says.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Extra {
-    Change(Change),
+pub(crate) enum Extra<B> {
+    Change(Change<B>),
     Failure(Failure),
 }
 
@@ -66,7 +67,7 @@ pub(crate) struct UndoneFree {
     pub(crate) address: u64,
 }
 
-impl Segment {
+impl<B> Segment<B> {
     /// Makes it an empty one, to be used again.
     pub(crate) fn clear(&mut self) {
         self.mark = None;
@@ -96,11 +97,6 @@ impl Segment {
             self.chunks.len() - 1
         });
         self.runs.push(OrderedRun { image, thread, clock_ns, chunk: index as u32, events });
-    }
-
-    /// Adds a change of a site.
-    pub(crate) fn push_change(&mut self, position: u32, site: SiteId, bytes: i64, blocks: i64) {
-        self.extras.push((position, Extra::Change(Change { site, bytes, blocks: blocks as i32 })));
     }
 
     pub(crate) fn chunk_of(&self, run: &OrderedRun) -> &EventChunk {

@@ -5,16 +5,19 @@ use std::sync::Arc;
 
 use format::{Event, ThreadNumber};
 
+use crate::birth::{Birth, Instant};
+use crate::change::Change;
 use crate::event_chunk::{EventChunk, Run};
 use crate::image::{Image, ImageIndex};
 use crate::mapped_memory::MappedMemory;
+use crate::mappings::MappingChange;
 use crate::order::EventSink;
 use crate::replay::Failure;
 use crate::segment::{Extra, Mark, Segment, UndoneFree};
 use crate::site::{Site, SiteIds};
 
 /// See the module.
-pub(crate) struct Segmenter {
+pub(crate) struct Segmenter<B> {
     segment_events: u32,
     /// Images whose memory stops to count, the next one last.
     departures: Vec<Departure>,
@@ -25,11 +28,13 @@ pub(crate) struct Segmenter {
     sites: SiteIds,
     /// Sites that somebody else knows of.
     told_sites: usize,
-    segments: Vec<Segment>,
-    current: Segment,
+    segments: Vec<Segment<B>>,
+    current: Segment<B>,
+    /// Events before `current`.
+    order: u64,
     /// Events of `current`.
     position: u32,
-    spares: Vec<Segment>,
+    spares: Vec<Segment<B>>,
 }
 
 #[derive(Clone, Copy)]
@@ -39,9 +44,9 @@ struct Departure {
     ends_job: bool,
 }
 
-impl Segmenter {
+impl<B: Birth> Segmenter<B> {
     /// Makes segments of at most so many events.
-    pub(crate) fn new(images: &[Image], segment_events: u32) -> Segmenter {
+    pub(crate) fn new(images: &[Image], segment_events: u32) -> Segmenter<B> {
         let indexes = || (0..images.len()).map(|at| ImageIndex(at as u32));
         let departure = |image: ImageIndex| {
             let Image { departure_ns, ends_job, .. } = images[image.index()];
@@ -60,6 +65,7 @@ impl Segmenter {
             told_sites: 0,
             segments: Vec::new(),
             current: Segment::default(),
+            order: 0,
             position: 0,
             spares: Vec::new(),
         }
@@ -72,7 +78,7 @@ impl Segmenter {
     }
 
     /// The segments that are complete, in their order, and the sites that appear in them for the first time.
-    pub(crate) fn take(&mut self) -> (Vec<Segment>, Vec<Site>) {
+    pub(crate) fn take(&mut self) -> (Vec<Segment<B>>, Vec<Site>) {
         self.close();
         let new_sites = self.sites.sites()[self.told_sites..].to_vec();
         self.told_sites += new_sites.len();
@@ -80,7 +86,7 @@ impl Segmenter {
     }
 
     /// Takes segments that are done with.
-    pub(crate) fn reuse(&mut self, segments: impl IntoIterator<Item = Segment>) {
+    pub(crate) fn reuse(&mut self, segments: impl IntoIterator<Item = Segment<B>>) {
         self.spares.extend(segments);
     }
 
@@ -111,7 +117,7 @@ impl Segmenter {
             self.departed[image.index()] = true;
             self.mark(Mark::Departure { image, ns: self.clock_ns, clear: true });
             for change in self.mapped[image.index()].clear() {
-                self.current.push_change(0, change.site, change.bytes, change.blocks);
+                self.push_change(0, &change);
             }
         }
     }
@@ -135,8 +141,16 @@ impl Segmenter {
             let next = self.spares.pop().unwrap_or_default();
             self.segments.push(std::mem::replace(&mut self.current, next));
             self.current.clear();
+            self.order += u64::from(self.position);
+            self.current.first_order = self.order;
             self.position = 0;
         }
+    }
+
+    fn push_change(&mut self, position: u32, change: &MappingChange) {
+        let &MappingChange { site, bytes, blocks, birth } = change;
+        let birth = B::at(birth.order, birth.ns);
+        self.current.extras.push((position, Extra::Change(Change { bytes, site, blocks, birth })));
     }
 
     fn apply_rare(&mut self, position: u32, image: ImageIndex, thread: ThreadNumber, chunk: &EventChunk, event: Event) {
@@ -150,15 +164,16 @@ impl Segmenter {
                 self.current.undone.extend(undone);
             }
             mapping => {
-                for change in self.mapped[image.index()].apply(thread, mapping, &mut self.sites) {
-                    self.current.push_change(position, change.site, change.bytes, change.blocks);
+                let now = Instant { order: self.current.first_order + u64::from(position), ns: self.clock_ns };
+                for change in self.mapped[image.index()].apply(thread, mapping, now, &mut self.sites) {
+                    self.push_change(position, &change);
                 }
             }
         }
     }
 }
 
-impl EventSink for Segmenter {
+impl<B: Birth> EventSink for Segmenter<B> {
     fn run(&mut self, image: ImageIndex, thread: ThreadNumber, clock_ns: u64, chunk: &Arc<EventChunk>, run: &Run) {
         self.depart_until(clock_ns);
         self.clock_ns = clock_ns;
