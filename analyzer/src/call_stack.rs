@@ -76,6 +76,16 @@ impl CallTree {
         self.node(node).map(|node| node.frame)
     }
 
+    /// The frames of a stack, innermost first.
+    pub(crate) fn frames_from_innermost(&self, node: NodeId) -> impl Iterator<Item = &Frame> {
+        let mut next = self.node(node);
+        std::iter::from_fn(move || {
+            let node = next?;
+            next = self.node(node.parent);
+            Some(self.frame(node.frame))
+        })
+    }
+
     fn depth(&self, node: NodeId) -> u32 {
         // The root has no entry.
         (node.0 as usize).checked_sub(1).map_or(0, |index| self.depths[index])
@@ -157,12 +167,7 @@ impl CallStack {
 
     /// Its frames, innermost first.
     pub fn frames_from_innermost(&self) -> impl Iterator<Item = &Frame> {
-        let mut next = self.tree.node(self.node);
-        std::iter::from_fn(move || {
-            let node = next?;
-            next = self.tree.node(node.parent);
-            Some(self.tree.frame(node.frame))
-        })
+        self.tree.frames_from_innermost(self.node)
     }
 }
 

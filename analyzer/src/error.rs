@@ -45,6 +45,14 @@ pub enum AnalyzerError {
         /// What is wrong with it.
         reason: FormatError,
     },
+    /// A filter is no pattern.
+    #[error("{pattern:?} is no pattern: {reason}; `*` is for any characters, `?` for one")]
+    Pattern {
+        /// What was given.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A table could not be made.
     #[cfg(feature = "tables")]
     #[error("cannot make the table: {0}; this is a bug in fil, please report it")]

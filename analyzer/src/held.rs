@@ -85,7 +85,7 @@ pub struct StackMemory {
 /// See the module.
 pub(crate) struct Held {
     /// The sites that count and hold something.
-    sites: Vec<(Site, SiteMemory)>,
+    pub(crate) sites: Vec<(Site, SiteMemory)>,
     /// What is mapped beside.
     pub(crate) apart: Apart,
 }

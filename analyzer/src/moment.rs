@@ -19,11 +19,13 @@ pub(crate) struct Moment {
     epoch: u64,
 }
 
-/// Memory of one site.
+/// What is alive of one site, or of many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct SiteMemory {
-    pub(crate) bytes: u64,
-    pub(crate) blocks: u64,
+pub struct SiteMemory {
+    /// Live bytes.
+    pub bytes: u64,
+    /// Live blocks, and pieces of mappings.
+    pub blocks: u64,
 }
 
 impl SiteMemory {

@@ -1,6 +1,7 @@
 //! What the fuzz targets share: traces built from anything, and everything that can be asked of a trace.
 
-use analyzer::{Peak, TimelineOptions, Trace};
+use analyzer::views::{self, Query, Range, Threshold, When};
+use analyzer::{CallView, Granularity, Grouping, Measure, Pattern, Peak, Selection, TimelineOptions, Trace};
 use arbitrary::Arbitrary;
 use format::{
     ChunkHeader, ChunkKind, ChunkWriter, CodeId, Definition, Domain, Event, EventEncoder, JobEnd, LineTableFormat,
@@ -293,7 +294,7 @@ fn key(process: u8) -> ProcessKey {
 
 /// Asks a trace of these bytes everything. It may have no answer; the parts of those it has add up.
 pub fn ask_everything(bytes: Vec<u8>) {
-    let Ok(trace) = Trace::from_bytes("fuzz.fil".to_owned(), bytes) else { return };
+    let Ok(mut trace) = Trace::from_bytes("fuzz.fil".to_owned(), bytes) else { return };
     let peak = analyzer::peak(&trace).expect("an opened trace has a peak");
     check(&peak);
     serde_json::to_vec(&peak).expect("can be written");
@@ -307,10 +308,50 @@ pub fn ask_everything(bytes: Vec<u8>) {
         let held = want.call_sites.iter().fold(0u64, |sum, row| sum.wrapping_add(row.live_bytes));
         assert_eq!(held, want.live_bytes);
     }
+    ask_views(&trace, &peak);
     for file in trace.source_files() {
         trace.source_line(&file, 1);
     }
     trace.summary();
+    trace.set_granularity(Granularity { batch_chunks: 1, segment_events: 3 });
+    let again = analyzer::peak(&trace).expect("it had one");
+    assert_eq!((again.peak_bytes, again.peak_time_ns), (peak.peak_bytes, peak.peak_time_ns));
+    assert_eq!(again.call_sites, peak.call_sites);
+}
+
+fn ask_views(trace: &Trace, peak: &Peak) {
+    let middle = trace.duration_ns() / 2;
+    let patterns = vec![Pattern::new("f*").expect("is one")];
+    let selection = Selection { functions: patterns, categories: vec!["heap".to_owned()], ..Selection::default() };
+    let queries = [
+        Query::default(),
+        Query { grouping: Grouping::Thread, ..Query::default() },
+        Query { selection, grouping: Grouping::Package },
+    ];
+    for query in &queries {
+        check_rows(&views::at(trace, When::Time(middle), query).expect("it is asked"));
+        check_rows(&views::at(trace, When::End, query).expect("it is asked"));
+        check_rows(&views::range(trace, Range { from_ns: middle / 2, to_ns: middle }, query).expect("it is asked"));
+        check_rows(&views::churn(trace, query).expect("it is asked"));
+        check_rows(&views::temporary(trace, Threshold { within_allocations: 2 }, query).expect("it is asked"));
+        check_rows(&views::lifetimes(trace, query).expect("it is asked"));
+        let lifetimes = views::peak_lifetimes(trace, query).expect("it is asked");
+        check_rows(&lifetimes);
+        assert_eq!(lifetimes.total.live_bytes, lifetimes.about.peak_bytes);
+        assert!(!query.selection.is_all() || lifetimes.about.peak_bytes == peak.peak_bytes);
+    }
+}
+
+fn check_rows<M: Measure + std::fmt::Debug, A: Serialize>(view: &CallView<M, A>) {
+    let sum = |parts: &mut dyn Iterator<Item = &M>| {
+        parts.fold(M::default(), |mut sum, part| {
+            sum.add(part);
+            sum
+        })
+    };
+    assert_eq!(sum(&mut view.rows.iter().map(|row| &row.measure)), view.total);
+    assert_eq!(sum(&mut view.stacks.iter().map(|row| &row.measure)), view.total);
+    serde_json::to_vec(view).expect("can be written");
 }
 
 fn check(peak: &Peak) {

@@ -1,0 +1,120 @@
+//! Filters: which memory an answer is about.
+
+use globset::GlobMatcher;
+
+use crate::change::Change;
+use crate::error::AnalyzerError;
+use crate::groups::category_name;
+use crate::image::{Image, ImageIndex};
+use crate::replay::{Failure, Observer};
+use crate::site::Site;
+use crate::stack_resolver::StackResolver;
+use crate::trace::Trace;
+
+/// Which memory an answer is about: all that every given filter lets through.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Of these processes, by id. All if there are none.
+    pub processes: Vec<u32>,
+    /// Of threads with one of these names. All if there are none.
+    pub threads: Vec<String>,
+    /// Of these kinds: `heap`, `python` or `mmap`. All if there are none.
+    pub categories: Vec<String>,
+    /// Whose call stack has a function that one of these is for. All if there are none.
+    pub functions: Vec<Pattern>,
+    /// Whose call stack has a file that one of these is for. All if there are none.
+    pub files: Vec<Pattern>,
+}
+
+/// A text to look for in the names of functions or files: `*` is for any characters, `?` for one. Without these it is the
+/// name itself, or its end behind a dot or a slash.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    whole: GlobMatcher,
+    ending: GlobMatcher,
+}
+
+impl Pattern {
+    /// Reads a pattern.
+    pub fn new(text: &str) -> Result<Pattern, AnalyzerError> {
+        let glob = |pattern: &str| {
+            let glob = globset::GlobBuilder::new(pattern).literal_separator(false).backslash_escape(true).build();
+            glob.map(|glob| glob.compile_matcher())
+                .map_err(|error| AnalyzerError::Pattern { pattern: text.to_owned(), reason: error.kind().to_string() })
+        };
+        Ok(Pattern { whole: glob(text)?, ending: glob(&format!("*[./]{text}"))? })
+    }
+
+    fn is_for(&self, name: &str) -> bool {
+        self.whole.is_match(name) || self.ending.is_match(name)
+    }
+}
+
+impl Selection {
+    /// Whether all memory is selected.
+    pub fn is_all(&self) -> bool {
+        let Selection { processes, threads, categories, functions, files } = self;
+        processes.is_empty() && threads.is_empty() && categories.is_empty() && functions.is_empty() && files.is_empty()
+    }
+}
+
+/// Passes on to an observer what is selected.
+pub(crate) struct Selected<'a, O> {
+    pub(crate) observer: O,
+    selection: &'a Selection,
+    images: &'a [Image],
+    resolver: StackResolver<'a>,
+    /// By site.
+    included: Vec<bool>,
+}
+
+impl<'a, O: Observer> Selected<'a, O> {
+    pub(crate) fn new(trace: &'a Trace, selection: &'a Selection, observer: O) -> Selected<'a, O> {
+        let resolver = StackResolver::new(trace.images());
+        Selected { observer, selection, images: trace.images(), resolver, included: Vec::new() }
+    }
+
+    fn includes(&mut self, site: &Site) -> bool {
+        let Selection { processes, threads, categories, functions, files } = self.selection;
+        let image = &self.images[site.image.index()];
+        let is_any = |patterns: &[Pattern], name: &str| patterns.iter().any(|pattern| pattern.is_for(name));
+        (processes.is_empty() || processes.contains(&image.key.pid))
+            && (threads.is_empty() || threads.contains(&image.thread_name(site.thread)))
+            && (categories.is_empty() || categories.iter().any(|name| name == category_name(site.category)))
+            && (functions.is_empty() && files.is_empty() || {
+                let stack = self.resolver.resolve(site.image, site.stack);
+                let frames = || self.resolver.tree().frames_from_innermost(stack);
+                (functions.is_empty() || frames().any(|frame| is_any(functions, &frame.function)))
+                    && (files.is_empty() || frames().any(|frame| is_any(files, &frame.file)))
+            })
+    }
+}
+
+impl<O: Observer> Observer for Selected<'_, O> {
+    type Birth = O::Birth;
+
+    fn new_site(&mut self, site: &Site) {
+        let included = self.selection.is_all() || self.includes(site);
+        self.included.push(included);
+        self.observer.new_site(site);
+    }
+
+    #[inline]
+    fn change(&mut self, change: &Change<O::Birth>, ns: u64) {
+        if self.included[change.site.index()] {
+            self.observer.change(change, ns);
+        }
+    }
+
+    fn failed(&mut self, failure: &Failure) {
+        self.observer.failed(failure);
+    }
+
+    fn departs(&mut self, image: ImageIndex, ns: u64) {
+        self.observer.departs(image, ns);
+    }
+
+    fn job_ends(&mut self, ns: u64) {
+        self.observer.job_ends(ns);
+    }
+}

@@ -1,0 +1,111 @@
+//! What was alive at an instant.
+
+use serde::Serialize;
+
+use crate::call_view::CallView;
+use crate::change::Change;
+use crate::error::AnalyzerError;
+use crate::held::{Apart, Categories, Held};
+use crate::measure::{Column, Measure};
+use crate::moment::{Moment, SiteMemory};
+use crate::replay::{Observer, replay};
+use crate::selection::Selected;
+use crate::site::Site;
+use crate::trace::Trace;
+use crate::views::Query;
+
+/// An instant of the job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Behind all that happened up to and at this time: nanoseconds from the start of the job.
+    Time(u64),
+    /// When the job ended.
+    End,
+}
+
+/// What a view of an instant is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct AtInstant {
+    /// Nanoseconds from the start of the job.
+    pub time_ns: u64,
+    /// By kind of memory.
+    pub categories: Categories,
+    /// What the job had mapped beside what counts.
+    pub apart: Apart,
+}
+
+impl Measure for SiteMemory {
+    const COLUMNS: &'static [Column] = &[Column::bytes("live_bytes", "bytes"), Column::blocks("live_blocks", "blocks")];
+
+    fn add(&mut self, other: &SiteMemory) {
+        SiteMemory::add(self, other);
+    }
+
+    fn values(&self) -> Vec<Option<u64>> {
+        vec![Some(self.bytes), Some(self.blocks)]
+    }
+}
+
+/// What was alive at an instant: the contract `fil.at/1`, or at the end of the job `fil.leaks/1`.
+pub fn at(trace: &Trace, when: When, query: &Query) -> Result<CallView<SiteMemory, AtInstant>, AnalyzerError> {
+    let until_ns = match when {
+        When::Time(ns) => trace.header().monotonic_start_ns.saturating_add(ns),
+        When::End => u64::MAX,
+    };
+    let keeper = Keeper { moment: Moment::default(), until_ns, kept_ns: None };
+    let mut observer = Selected::new(trace, &query.selection, keeper);
+    let replayed = replay(trace, &mut observer);
+    let Keeper { mut moment, kept_ns, .. } = observer.observer;
+    if kept_ns.is_none() {
+        moment.keep();
+    }
+    let time_ns = match when {
+        When::Time(ns) => ns,
+        When::End => kept_ns.map_or(trace.duration_ns(), |ns| trace.since_start(ns)),
+    };
+    let held = Held::at(&moment, &replayed.sites);
+    let about = AtInstant { time_ns, categories: held.by_category(), apart: held.apart };
+    let schema = if when == When::End { "fil.leaks/1" } else { "fil.at/1" };
+    Ok(CallView::new(schema, trace, about, query.grouping, held.sites, replayed.unreadable_chunks))
+}
+
+/// Observes a replay and keeps an instant.
+struct Keeper {
+    moment: Moment,
+    /// The instant, nanoseconds of the monotonic clock; the end of the job if it comes earlier.
+    until_ns: u64,
+    /// When it came.
+    kept_ns: Option<u64>,
+}
+
+impl Keeper {
+    #[inline]
+    fn pass(&mut self, ns: u64) {
+        if self.kept_ns.is_none() && ns > self.until_ns {
+            self.kept_ns = Some(self.until_ns);
+            self.moment.keep();
+        }
+    }
+}
+
+impl Observer for Keeper {
+    type Birth = ();
+
+    fn new_site(&mut self, site: &Site) {
+        self.moment.new_site(site);
+    }
+
+    #[inline]
+    fn change(&mut self, change: &Change<()>, ns: u64) {
+        self.pass(ns);
+        self.moment.change(change);
+    }
+
+    fn job_ends(&mut self, ns: u64) {
+        self.pass(ns);
+        if self.kept_ns.is_none() {
+            self.kept_ns = Some(ns);
+            self.moment.keep();
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The questions about calls: what was alive at an instant, what was allocated in a time, how long it lived.
+
+mod churn;
+mod instant;
+mod lifetimes;
+mod peak_lifetimes;
+mod range;
+mod temporary;
+
+pub use churn::{Churn, churn};
+pub use instant::{AtInstant, When, at};
+pub use lifetimes::{Lifetimes, lifetimes};
+pub use peak_lifetimes::{PeakLifetimes, PeakMoment, peak_lifetimes};
+pub use range::{Range, RangeMemory, range};
+pub use temporary::{Temporary, Threshold, temporary};
+
+use serde::Serialize;
+
+use crate::groups::Grouping;
+use crate::selection::Selection;
+use crate::site::{Category, Site};
+
+/// Which memory a view is about, and what its rows are.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// Which memory.
+    pub selection: Selection,
+    /// What the rows are.
+    pub grouping: Grouping,
+}
+
+/// A view that has nothing to tell but its rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Nothing {}
+
+/// Something per site, of those that count as memory of the job.
+#[derive(Default)]
+pub(crate) struct PerSite<M> {
+    of_sites: Vec<(Site, Option<M>)>,
+}
+
+impl<M: Default> PerSite<M> {
+    pub(crate) fn new() -> PerSite<M> {
+        PerSite { of_sites: Vec::new() }
+    }
+
+    pub(crate) fn push(&mut self, site: &Site) {
+        self.of_sites.push((*site, site.category.counts().then(M::default)));
+    }
+
+    /// That of the site of this index, if it counts, and its kind.
+    #[inline]
+    pub(crate) fn get(&mut self, index: usize) -> Option<(&mut M, Category)> {
+        let (site, measure) = &mut self.of_sites[index];
+        Some((measure.as_mut()?, site.category))
+    }
+
+    pub(crate) fn for_each(&mut self, work: impl FnMut(&mut M)) {
+        self.of_sites.iter_mut().filter_map(|(_, measure)| measure.as_mut()).for_each(work);
+    }
+
+    pub(crate) fn into_counted(self) -> Vec<(Site, M)> {
+        self.of_sites.into_iter().filter_map(|(site, measure)| Some((site, measure?))).collect()
+    }
+}
+
+/// Whether a change is no more than the cut of a mapping in two, by which there is a piece more.
+pub(crate) fn is_cut(bytes: i64, category: Category) -> bool {
+    bytes == 0 && !matches!(category, Category::Heap | Category::Python)
+}
