@@ -57,6 +57,10 @@ pub(crate) trait Observer {
     /// Live bytes and blocks of a site change; `ns` is nanoseconds of the monotonic clock and never
     /// goes back.
     fn change(&mut self, change: &Change<Self::Birth>, ns: u64);
+    /// The same because the process of the memory is gone: it was not freed.
+    fn gone(&mut self, change: &Change<Self::Birth>, ns: u64) {
+        self.change(change, ns);
+    }
     /// A call has asked for memory and got none.
     fn failed(&mut self, _failure: &Failure) {}
     /// The memory of an image stops to count at `ns`: it is alive for the last time. Of those that are there when all is
@@ -214,7 +218,11 @@ where
         Mark::JobEnd { ns } => observer.job_ends(ns),
         Mark::Departure { image, ns, .. } => {
             observer.departs(image, ns);
-            changes.for_each(|(_, extra)| tell_extra(extra, ns, observer));
+            for (_, extra) in changes {
+                if let Extra::Change(change) = extra {
+                    observer.gone(change, ns);
+                }
+            }
         }
     }
 }

@@ -106,6 +106,12 @@ impl<O: Observer> Observer for Selected<'_, O> {
         }
     }
 
+    fn gone(&mut self, change: &Change<O::Birth>, ns: u64) {
+        if self.included[change.site.index()] {
+            self.observer.gone(change, ns);
+        }
+    }
+
     fn failed(&mut self, failure: &Failure) {
         self.observer.failed(failure);
     }

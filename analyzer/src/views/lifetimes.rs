@@ -24,7 +24,7 @@ pub struct Lifetimes {
     pub lifetimes_ns: u128,
     /// The longest of them.
     pub longest_ns: u64,
-    /// Bytes that were never freed.
+    /// Bytes that were never freed: they were there when their process ended.
     pub kept_bytes: u64,
 }
 
@@ -68,7 +68,7 @@ impl Measure for Lifetimes {
 
 /// How long memory lived: the contract `fil.lifetimes/1`.
 pub fn lifetimes(trace: &Trace, query: &Query) -> Result<CallView<Lifetimes, Nothing>, AnalyzerError> {
-    let mut observer = Selected::new(trace, &query.selection, Lives { sites: PerSite::new(), job_ended: false });
+    let mut observer = Selected::new(trace, &query.selection, Lives { sites: PerSite::new() });
     let replayed = replay(trace, &mut observer);
     let sites = observer.observer.sites.into_counted();
     Ok(CallView::new("fil.lifetimes/1", trace, Nothing {}, query.grouping, sites, replayed.unreadable_chunks))
@@ -76,7 +76,6 @@ pub fn lifetimes(trace: &Trace, query: &Query) -> Result<CallView<Lifetimes, Not
 
 struct Lives {
     sites: PerSite<Lifetimes>,
-    job_ended: bool,
 }
 
 impl Observer for Lives {
@@ -86,15 +85,11 @@ impl Observer for Lives {
         self.sites.push(site);
     }
 
-    fn job_ends(&mut self, _ns: u64) {
-        self.job_ended = true;
-    }
-
     #[inline]
     fn change(&mut self, change: &Change<Instant>, ns: u64) {
         let Change { bytes, site, blocks, birth } = *change;
         let Some((lives, category)) = self.sites.get(site.index()) else { return };
-        if self.job_ended || is_cut(bytes, category) {
+        if is_cut(bytes, category) {
             return;
         }
         lives.kept_bytes = lives.kept_bytes.wrapping_add_signed(bytes);
@@ -108,4 +103,5 @@ impl Observer for Lives {
             lives.longest_ns = lives.longest_ns.max(lifetime_ns);
         }
     }
+    fn gone(&mut self, _change: &Change<Instant>, _ns: u64) {}
 }

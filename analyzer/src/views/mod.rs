@@ -1,4 +1,7 @@
 //! The questions about calls: what was alive at an instant, what was allocated in a time, how long it lived.
+//!
+//! realloc is a free and an allocation. If it fails it is neither, but where a chunk ends between its two events: when the
+//! second is read the first has been told. That is a free and an allocation to those who count them.
 
 mod churn;
 mod instant;

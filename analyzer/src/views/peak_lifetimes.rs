@@ -90,7 +90,6 @@ pub fn peak_lifetimes(trace: &Trace, query: &Query) -> Result<CallView<PeakLifet
         live_bytes: 0,
         last_order: 0,
         peak: (peak_bytes == 0).then_some(Instant { order: 0, ns: peak_ns }),
-        job_ended: false,
         sites: PerSite::new(),
     };
     let mut observer = Selected::new(trace, &query.selection, follower);
@@ -109,7 +108,6 @@ struct Follower {
     last_order: u64,
     /// The peak, once it has come.
     peak: Option<Instant>,
-    job_ended: bool,
     sites: PerSite<Lives>,
 }
 
@@ -129,10 +127,6 @@ impl Observer for Follower {
         self.sites.push(site);
     }
 
-    fn job_ends(&mut self, _ns: u64) {
-        self.job_ended = true;
-    }
-
     #[inline]
     fn change(&mut self, change: &Change<Instant>, ns: u64) {
         let Change { bytes, site, blocks, birth } = *change;
@@ -148,13 +142,19 @@ impl Observer for Follower {
                     self.reach_peak(ns);
                 }
             }
-            Some(peak) if blocks < 0 && birth.order <= peak.order && !self.job_ended => {
+            Some(peak) if blocks < 0 && birth.order <= peak.order => {
                 let (bytes, delay_ns) = (bytes.unsigned_abs(), ns.saturating_sub(peak.ns));
                 lives.at_peak.freed_bytes = lives.at_peak.freed_bytes.wrapping_add(bytes);
                 let byte_delays_ns = u128::from(bytes).wrapping_mul(u128::from(delay_ns));
                 lives.at_peak.byte_delays_ns = lives.at_peak.byte_delays_ns.wrapping_add(byte_delays_ns);
             }
             Some(_) => {}
+        }
+    }
+
+    fn gone(&mut self, change: &Change<Instant>, ns: u64) {
+        if self.peak.is_none() {
+            self.change(change, ns);
         }
     }
 }

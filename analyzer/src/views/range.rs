@@ -76,7 +76,6 @@ pub fn range(trace: &Trace, range: Range, query: &Query) -> Result<CallView<Rang
         from_ns: if range.from_ns == 0 { 0 } else { start_ns.saturating_add(range.from_ns) },
         to_ns: start_ns.saturating_add(range.to_ns),
         last_before: None,
-        job_ended: false,
         sites: PerSite::new(),
     };
     let mut observer = Selected::new(trace, &query.selection, stretch);
@@ -92,9 +91,15 @@ struct Stretch {
     to_ns: u64,
     /// The last allocation before it, by its place in the order of all events.
     last_before: Option<u64>,
-    /// Processes that outlive the job take nothing away from it.
-    job_ended: bool,
     sites: PerSite<RangeMemory>,
+}
+
+impl RangeMemory {
+    #[inline]
+    fn retain(&mut self, change: &Change<Instant>) {
+        self.retained_bytes = self.retained_bytes.wrapping_add_signed(change.bytes);
+        self.retained_blocks = self.retained_blocks.wrapping_add_signed(i64::from(change.blocks));
+    }
 }
 
 impl Observer for Stretch {
@@ -104,10 +109,6 @@ impl Observer for Stretch {
         self.sites.push(site);
     }
 
-    fn job_ends(&mut self, _ns: u64) {
-        self.job_ended = true;
-    }
-
     #[inline]
     fn change(&mut self, change: &Change<Instant>, ns: u64) {
         let Change { bytes, site, blocks, birth } = *change;
@@ -115,14 +116,13 @@ impl Observer for Stretch {
             self.last_before = self.last_before.max(Some(birth.order));
             return;
         }
-        if ns > self.to_ns || self.job_ended {
+        if ns > self.to_ns {
             return;
         }
         let born_in_it = self.last_before < Some(birth.order);
         let Some((memory, category)) = self.sites.get(site.index()) else { return };
         if born_in_it {
-            memory.retained_bytes = memory.retained_bytes.wrapping_add_signed(bytes);
-            memory.retained_blocks = memory.retained_blocks.wrapping_add_signed(i64::from(blocks));
+            memory.retain(change);
         }
         if blocks < 0 {
             memory.freed_bytes = memory.freed_bytes.wrapping_add(bytes.unsigned_abs());
@@ -130,6 +130,15 @@ impl Observer for Stretch {
         } else if !is_cut(bytes, category) {
             memory.allocated_bytes = memory.allocated_bytes.wrapping_add(bytes as u64);
             memory.allocated_blocks += 1;
+        }
+    }
+    fn gone(&mut self, change: &Change<Instant>, ns: u64) {
+        let born_in_it = self.last_before < Some(change.birth.order);
+        if (self.from_ns..=self.to_ns).contains(&ns)
+            && born_in_it
+            && let Some((memory, _)) = self.sites.get(change.site.index())
+        {
+            memory.retain(change);
         }
     }
 }

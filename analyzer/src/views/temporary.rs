@@ -119,4 +119,5 @@ impl Observer for Finder {
             temporary.temporary_bytes = temporary.temporary_bytes.wrapping_add(bytes.unsigned_abs());
         }
     }
+    fn gone(&mut self, _change: &Change<Instant>, _ns: u64) {}
 }

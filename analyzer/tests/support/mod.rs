@@ -27,6 +27,8 @@
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
+pub mod steps;
+
 use std::collections::BTreeMap;
 
 use analyzer::Trace;

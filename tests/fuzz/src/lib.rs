@@ -8,6 +8,7 @@ use format::{
     MappingKind, NoticeKind, PathId, ProcessKey, RecordingEnd, SourceFile, StackId, ThreadNumber, TraceHeader,
     encode_definition, encode_recording_end, encode_source_file,
 };
+use serde::Serialize;
 
 /// A trace as a list of what is in it.
 #[derive(Arbitrary, Debug)]

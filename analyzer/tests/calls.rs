@@ -1,0 +1,324 @@
+//! The views about calls against a naive history: every block with its birth and its end, one by one.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use analyzer::views::{self, Churn, Lifetimes, PeakLifetimes, Query, Range, RangeMemory, Temporary, Threshold, When};
+use analyzer::{CallView, Grouping, Measure, Pattern, Selection, SiteMemory, StackRow, Trace, peak};
+use proptest::prelude::*;
+use support::steps::{MAPPING_STACKS, Operation, Step, granularity, steps, story};
+
+/// Process, thread, stack.
+type Site = (usize, u32, u32);
+
+/// A block of the job.
+struct Life {
+    site: Site,
+    size: u64,
+    born: Instant,
+    /// How many allocations its thread had made when it was born, this one too.
+    number: u64,
+    end: Option<End>,
+}
+
+#[derive(Clone, Copy)]
+struct Instant {
+    order: u64,
+    ns: u64,
+}
+
+struct End {
+    at: Instant,
+    /// It was freed; else its process had ended.
+    freed: bool,
+    /// How many allocations the thread had made then that allocated it.
+    number: u64,
+}
+
+/// The naive way: a list of all blocks.
+#[derive(Default)]
+struct History {
+    lives: Vec<Life>,
+    alive: BTreeMap<(usize, u64), usize>,
+    allocations: BTreeMap<(usize, u32), u64>,
+    order: u64,
+    /// What was alive at the end of the job's own process.
+    end: Option<Instant>,
+    peak_bytes: u64,
+    peak: Option<Instant>,
+}
+
+impl History {
+    fn of(steps: &[Step]) -> History {
+        let mut now = 1;
+        let mut clocks = [0, 1];
+        let mut keyed = Vec::new();
+        for &step in steps {
+            now += step.passed_ns;
+            if step.stamped {
+                clocks[step.process] = now;
+            }
+            keyed.push((clocks[step.process], step));
+        }
+        keyed.sort_by_key(|(clock, step)| (*clock, step.process));
+        let mut history = History::default();
+        for (clock, step) in keyed {
+            history.depart_until(clock, clocks);
+            history.apply(&step, clock);
+        }
+        history.depart_until(clocks[0], clocks);
+        let end = Instant { order: history.order + 1, ns: clocks[0] };
+        history.end.get_or_insert(end);
+        history
+    }
+
+    fn depart_until(&mut self, now: u64, last: [u64; 2]) {
+        let mut gone: Vec<usize> = (0..2).filter(|&process| last[process] < now).collect();
+        gone.sort_by_key(|&process| (last[process], process));
+        for process in gone {
+            self.order += 1;
+            let at = Instant { order: self.order, ns: last[process] + 1 };
+            if process == 0 {
+                self.end.get_or_insert(at);
+            }
+            let blocks: Vec<_> = self.alive.keys().filter(|(owner, _)| *owner == process).copied().collect();
+            for block in blocks {
+                let life = self.alive.remove(&block).unwrap();
+                self.lives[life].end = Some(End { at, freed: false, number: 0 });
+            }
+        }
+    }
+
+    fn apply(&mut self, step: &Step, ns: u64) {
+        self.order += 1;
+        let at = Instant { order: self.order, ns };
+        match step.operation {
+            Operation::Alloc { address, size, stack } => {
+                // Until it is replaced it was not freed: its thread has not made this allocation yet.
+                self.free((step.process, address), at);
+                let number = self.allocations.entry((step.process, step.thread)).or_default();
+                *number += 1;
+                let site = (step.process, step.thread, stack);
+                self.lives.push(Life { site, size, born: at, number: *number, end: None });
+                self.alive.insert((step.process, address), self.lives.len() - 1);
+            }
+            Operation::Free { address } => self.free((step.process, address), at),
+            Operation::FailedRealloc { .. } => {}
+            other => unreachable!("no blocks: {other:?}"),
+        }
+        let live = self.alive.values().map(|&life| self.lives[life].size).sum();
+        if live > self.peak_bytes {
+            (self.peak_bytes, self.peak) = (live, Some(at));
+        }
+    }
+
+    fn free(&mut self, block: (usize, u64), at: Instant) {
+        if let Some(life) = self.alive.remove(&block) {
+            let (process, thread, _) = self.lives[life].site;
+            let number = self.allocations[&(process, thread)];
+            self.lives[life].end = Some(End { at, freed: true, number });
+        }
+    }
+
+    /// What `measure` says of each block, by site.
+    fn by_site<M: Measure>(&self, measure: impl Fn(&Life) -> M) -> BTreeMap<Site, M> {
+        let mut sites = BTreeMap::<Site, M>::new();
+        for life in &self.lives {
+            sites.entry(life.site).or_default().add(&measure(life));
+        }
+        sites.retain(|_, measure| *measure != M::default());
+        sites
+    }
+
+    /// What was alive when `is_alive` of its birth and end.
+    fn alive(&self, is_alive: impl Fn(Instant, Option<Instant>) -> bool) -> BTreeMap<Site, SiteMemory> {
+        self.by_site(|life| {
+            let alive = is_alive(life.born, life.end.as_ref().map(|end| end.at));
+            SiteMemory { bytes: life.size * u64::from(alive), blocks: u64::from(alive) }
+        })
+    }
+}
+
+/// A block that was freed, and when.
+fn freed(life: &Life) -> Option<&End> {
+    life.end.as_ref().filter(|end| end.freed)
+}
+
+fn site_of<M>(row: &StackRow<M>) -> Site {
+    let frames = row.frames.frames();
+    let function = frames.first().map_or("f0", |frame| &frame.function);
+    let thread = row.thread.strip_prefix("thread ").unwrap().parse().unwrap();
+    (row.process as usize - 10, thread, function[1..].parse().unwrap())
+}
+
+fn by_site<M: Measure, A>(view: &CallView<M, A>) -> BTreeMap<Site, M> {
+    view.stacks.iter().map(|row| (site_of(row), row.measure.clone())).collect()
+}
+
+/// Only blocks: what mappings do is `mappings.rs`'s to know, and tested there.
+fn with_blocks_only(steps: Vec<Step>) -> Vec<Step> {
+    let is_block = |step: &Step| {
+        matches!(step.operation, Operation::Alloc { .. } | Operation::Free { .. } | Operation::FailedRealloc { .. })
+    };
+    let mut steps: Vec<Step> = steps.into_iter().filter(is_block).collect();
+    for step in &mut steps {
+        // Across chunks this is a free and an allocation for those who count them: see `analyzer::views`.
+        if let Operation::FailedRealloc { cut, .. } = &mut step.operation {
+            *cut = false;
+        }
+    }
+    steps
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn views_agree_with_the_history(
+        steps in steps(0..400).prop_map(with_blocks_only),
+        granularity in granularity(),
+        first in 0..1500u64,
+        second in 0..1500u64,
+        within in 1..4u32,
+    ) {
+        let mut trace: Trace = support::open(&story(&steps));
+        trace.set_granularity(granularity);
+        let history = History::of(&steps);
+        let all = Query::default();
+
+        let at = views::at(&trace, When::Time(first), &all).unwrap();
+        let alive = history.alive(|born, end| born.ns <= first && end.is_none_or(|end| end.ns > first));
+        prop_assert_eq!(by_site(&at), if first >= history.end.unwrap().ns { by_site(&at) } else { alive });
+
+        let leaks = views::at(&trace, When::End, &all).unwrap();
+        let job_end = history.end.unwrap();
+        let alive = history.alive(|born, end| born.order < job_end.order && end.is_none_or(|end| end.order >= job_end.order));
+        prop_assert_eq!(by_site(&leaks), alive);
+
+        let (from_ns, to_ns) = (first.min(second), first.max(second));
+        let in_range = |at: Instant| (from_ns..=to_ns).contains(&at.ns);
+        let range = views::range(&trace, Range { from_ns, to_ns }, &all).unwrap();
+        prop_assert_eq!(by_site(&range), history.by_site(|life| {
+            let allocated = u64::from(in_range(life.born));
+            let gone = life.end.as_ref().is_some_and(|end| end.at.ns <= to_ns);
+            let freed = u64::from(freed(life).is_some_and(|end| in_range(end.at)));
+            let retained = allocated * u64::from(!gone);
+            RangeMemory {
+                retained_bytes: retained * life.size,
+                retained_blocks: retained,
+                allocated_bytes: allocated * life.size,
+                allocated_blocks: allocated,
+                freed_bytes: freed * life.size,
+                freed_blocks: freed,
+            }
+        }));
+
+        let churn = views::churn(&trace, &all).unwrap();
+        let allocated = history.by_site(|life| Churn { allocated_bytes: life.size, allocated_blocks: 1 });
+        prop_assert_eq!(by_site(&churn), allocated);
+
+        let temporary = views::temporary(&trace, Threshold { within_allocations: within }, &all).unwrap();
+        prop_assert_eq!(by_site(&temporary), history.by_site(|life| {
+            let temporary = freed(life).is_some_and(|end| end.number - life.number < u64::from(within));
+            let temporary = u64::from(temporary);
+            Temporary {
+                temporary_blocks: temporary,
+                temporary_bytes: temporary * life.size,
+                allocated_blocks: 1,
+                allocated_bytes: life.size,
+            }
+        }));
+
+        let lifetimes = views::lifetimes(&trace, &all).unwrap();
+        prop_assert_eq!(by_site(&lifetimes), history.by_site(|life| {
+            let lifetime_ns = freed(life).map(|end| end.at.ns - life.born.ns);
+            Lifetimes {
+                allocated_bytes: life.size,
+                allocated_blocks: 1,
+                freed_blocks: u64::from(lifetime_ns.is_some()),
+                lifetimes_ns: lifetime_ns.unwrap_or(0).into(),
+                longest_ns: lifetime_ns.unwrap_or(0),
+                kept_bytes: if lifetime_ns.is_some() { 0 } else { life.size },
+            }
+        }));
+
+        let peak_lifetimes = views::peak_lifetimes(&trace, &all).unwrap();
+        prop_assert_eq!(peak_lifetimes.about.peak_bytes, history.peak_bytes);
+        let expected = history.peak.map(|peak| history.by_site(|life| {
+            let alive = life.born.order <= peak.order && life.end.as_ref().is_none_or(|end| end.at.order > peak.order);
+            if !alive {
+                return PeakLifetimes::default();
+            }
+            let freed_at = freed(life).map(|end| end.at.ns);
+            PeakLifetimes {
+                live_bytes: life.size,
+                live_blocks: 1,
+                byte_ages_ns: u128::from(life.size * (peak.ns - life.born.ns)),
+                freed_bytes: if freed_at.is_some() { life.size } else { 0 },
+                byte_delays_ns: freed_at.map_or(0, |ns| u128::from(life.size * (ns - peak.ns))),
+            }
+        }));
+        prop_assert_eq!(by_site(&peak_lifetimes), expected.unwrap_or_default());
+    }
+
+    /// With mappings, too.
+    #[test]
+    fn rows_add_up_and_views_agree_with_each_other(steps in steps(0..300), granularity in granularity()) {
+        let mut trace: Trace = support::open(&story(&steps));
+        trace.set_granularity(granularity);
+        let groupings = [
+            Grouping::CallSite, Grouping::Function, Grouping::File, Grouping::Package, Grouping::Thread,
+            Grouping::Process, Grouping::Category,
+        ];
+        for grouping in groupings {
+            let query = Query { grouping, ..Query::default() };
+            let everything = Range { from_ns: 0, to_ns: u64::MAX / 2 };
+            let (churn, range) = (views::churn(&trace, &query).unwrap(), views::range(&trace, everything, &query).unwrap());
+            add_up(&churn)?;
+            add_up(&range)?;
+            add_up(&views::at(&trace, When::End, &query).unwrap())?;
+            add_up(&views::temporary(&trace, Threshold { within_allocations: 1 }, &query).unwrap())?;
+            add_up(&views::lifetimes(&trace, &query).unwrap())?;
+            let (peak_lifetimes, peak) = (views::peak_lifetimes(&trace, &query).unwrap(), peak(&trace).unwrap());
+            add_up(&peak_lifetimes)?;
+            prop_assert_eq!(peak_lifetimes.total.live_bytes, peak.peak_bytes);
+            prop_assert_eq!(views::at(&trace, When::End, &query).unwrap().total.bytes, peak.end_bytes);
+            let allocated = |row: &RangeMemory| Churn { allocated_bytes: row.allocated_bytes, allocated_blocks: row.allocated_blocks };
+            prop_assert_eq!(allocated(&range.total), churn.total);
+        }
+    }
+
+    #[test]
+    fn a_selection_leaves_the_rest_out(steps in steps(0..300)) {
+        let trace: Trace = support::open(&story(&steps));
+        let whole = by_site(&views::churn(&trace, &Query::default()).unwrap());
+        let selected = |selection| by_site(&views::churn(&trace, &Query { selection, ..Query::default() }).unwrap());
+        let kept = |keep: &dyn Fn(Site) -> bool| -> BTreeMap<Site, Churn> {
+            whole.iter().filter(|(site, _)| keep(**site)).map(|(site, churn)| (*site, *churn)).collect()
+        };
+        let of_process = Selection { processes: vec![11], ..Selection::default() };
+        prop_assert_eq!(selected(of_process), kept(&|(process, _, _)| process == 1));
+        let of_thread = Selection { threads: vec!["thread 2".to_owned()], ..Selection::default() };
+        prop_assert_eq!(selected(of_thread), kept(&|(_, thread, _)| thread == 2));
+        let of_function = Selection { functions: vec![Pattern::new("f[13]").unwrap()], ..Selection::default() };
+        prop_assert_eq!(selected(of_function), kept(&|(_, _, stack)| [1, 3].contains(&stack)));
+        let of_kind = Selection { categories: vec!["heap".to_owned()], ..Selection::default() };
+        prop_assert_eq!(selected(of_kind), kept(&|(_, _, stack)| stack < MAPPING_STACKS));
+        let nothing = Selection { files: vec![Pattern::new("other.py").unwrap()], ..Selection::default() };
+        prop_assert_eq!(selected(nothing), BTreeMap::new());
+    }
+}
+
+fn add_up<M: Measure + std::fmt::Debug, A>(view: &CallView<M, A>) -> Result<(), TestCaseError> {
+    let sum = |measures: &mut dyn Iterator<Item = &M>| {
+        let mut sum = M::default();
+        measures.for_each(|measure| sum.add(measure));
+        sum
+    };
+    prop_assert_eq!(&sum(&mut view.rows.iter().map(|row| &row.measure)), &view.total);
+    prop_assert_eq!(&sum(&mut view.stacks.iter().map(|row| &row.measure)), &view.total);
+    Ok(())
+}
