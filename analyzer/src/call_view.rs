@@ -3,6 +3,7 @@
 //! Invariant: rows and stacks each add up to the total, and all are in an order that depends on nothing but the trace.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -156,7 +157,7 @@ impl<M: Measure, A: Serialize> Serialize for CallView<M, A> {
             complete: bool,
             warnings: &'a [String],
             #[serde(flatten)]
-            rows: HashMap<&'static str, &'a [Row<M>]>,
+            rows: BTreeMap<&'static str, &'a [Row<M>]>,
             stacks: &'a [StackRow<M>],
         }
         Head {
@@ -167,7 +168,7 @@ impl<M: Measure, A: Serialize> Serialize for CallView<M, A> {
             total: Numbers(&self.total),
             complete: self.complete,
             warnings: &self.warnings,
-            rows: HashMap::from([(self.grouping.plural(), self.rows.as_slice())]),
+            rows: BTreeMap::from([(self.grouping.plural(), self.rows.as_slice())]),
             stacks: &self.stacks,
         }
         .serialize(serializer)

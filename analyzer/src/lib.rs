@@ -76,7 +76,7 @@ pub use measure::{Column, Measure, Unit};
 pub use moment::SiteMemory;
 pub use out_of_memory::{FailedAllocation, OutOfMemory, OutOfMemoryCause, out_of_memory};
 pub use outline::{Outline, Summary};
-pub use peak::{Peak, peak};
+pub use peak::{Peak, peak, peak_of};
 pub use replay::Granularity;
 pub use selection::{Pattern, Selection};
 pub use timeline::{Timeline, TimelineOptions, TimelineRow, TimelineTotal, timeline};

@@ -9,6 +9,7 @@ use crate::error::AnalyzerError;
 use crate::held::{Apart, CallSite, Categories, Held, ProcessMemory, StackMemory};
 use crate::high_water_mark::HighWaterMark;
 use crate::replay::replay;
+use crate::selection::{Selected, Selection};
 use crate::site::Category;
 use crate::soundness::unreadable_events;
 use crate::trace::Trace;
@@ -50,8 +51,14 @@ pub struct Peak {
 
 /// Finds the peak.
 pub fn peak(trace: &Trace) -> Result<Peak, AnalyzerError> {
-    let mut mark = HighWaterMark::default();
-    let replayed = replay(trace, &mut mark);
+    peak_of(trace, &Selection::default())
+}
+
+/// Finds the peak of a part of the memory, as if there were nothing else.
+pub fn peak_of(trace: &Trace, selection: &Selection) -> Result<Peak, AnalyzerError> {
+    let mut observer = Selected::new(trace, selection, HighWaterMark::default());
+    let replayed = replay(trace, &mut observer);
+    let mark = observer.observer;
     let held = Held::at(&mark.moment, &replayed.sites);
     let (processes, position) = held.by_process(trace);
     let (call_sites, stacks) = held.by_call(trace, &position);

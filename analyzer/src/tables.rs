@@ -4,8 +4,11 @@ use std::io::Write;
 
 use polars::prelude::{Column, CsvWriter, DataFrame, NamedFrom, SerWriter, Series};
 
+use crate::call_view::CallView;
 use crate::error::AnalyzerError;
+use crate::groups::Field;
 use crate::held::CallSite;
+use crate::measure::Measure;
 use crate::timeline::{Timeline, TimelineRow, TimelineTotal};
 
 /// `function,file,line,live_bytes,live_blocks,share`: what each call site holds at an instant, and its share of
@@ -24,6 +27,32 @@ pub fn call_sites(rows: &[CallSite], total_bytes: u64) -> Result<DataFrame, Anal
         ],
     )?)
 }
+
+/// The rows of a view about calls: the fields of the group, then the numbers. Nothing is cut off.
+pub fn call_view<M: Measure, A>(view: &CallView<M, A>) -> Result<DataFrame, AnalyzerError> {
+    let fields: Vec<Vec<Field>> = view.rows.iter().map(|row| row.group.fields()).collect();
+    let values: Vec<Vec<Option<u64>>> = view.rows.iter().map(|row| row.measure.values()).collect();
+    let mut columns = Vec::new();
+    for (at, &name) in view.grouping.fields().iter().enumerate() {
+        let texts = fields.iter().map(|row| match &row[at] {
+            Field::Text(text) => Some(text.as_str()),
+            Field::Number(_) => None,
+        });
+        let numbers = fields.iter().map(|row| match &row[at] {
+            Field::Number(number) => Some(*number),
+            Field::Text(_) => None,
+        });
+        let is_number = NUMBER_FIELDS.contains(&name);
+        columns.push(if is_number { column(name, numbers) } else { column(name, texts) });
+    }
+    for (at, number) in M::COLUMNS.iter().enumerate() {
+        columns.push(column(number.name, values.iter().map(|row| row[at])));
+    }
+    Ok(DataFrame::new(view.rows.len(), columns)?)
+}
+
+/// Fields of groups that are numbers.
+const NUMBER_FIELDS: [&str; 2] = ["line", "process"];
 
 /// `time_s,function,file,line,live_bytes,max_live_bytes`: one row per bucket and call site.
 pub fn timeline(timeline: &Timeline) -> Result<DataFrame, AnalyzerError> {

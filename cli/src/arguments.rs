@@ -7,6 +7,8 @@ use bytesize::ByteSize;
 use clap::error::ErrorKind;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, value_parser};
 
+use crate::times::{Time, TimeRange};
+
 /// Rows of the peak table unless said.
 pub(crate) const PEAK_ROWS: u32 = 20;
 
@@ -77,7 +79,14 @@ fn trace_size(text: &str) -> Result<ByteSize, String> {
 
 /// What to answer, and in which form.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("call_sites").args(["peak", "out_of_memory"]).multiple(true))]
+#[command(
+    group = ArgGroup::new("view").args(["peak", "timeline", "out_of_memory", "at", "range", "leaks", "temporary", "churn"]),
+    group = ArgGroup::new("calls").args(["at", "range", "leaks", "temporary", "churn", "lifetimes"]).multiple(true),
+    group = ArgGroup::new("with_rows").args(["peak", "out_of_memory", "at", "range", "leaks", "temporary", "churn", "lifetimes"])
+        .multiple(true),
+    group = ArgGroup::new("with_filters").args(["peak", "at", "range", "leaks", "temporary", "churn", "lifetimes"])
+        .multiple(true),
+)]
 pub(crate) struct AnalyzeArguments {
     /// Trace to read
     #[arg(value_name = "FILE", default_value = crate::DEFAULT_TRACE)]
@@ -86,11 +95,30 @@ pub(crate) struct AnalyzeArguments {
     #[arg(long)]
     pub(crate) peak: bool,
     /// Show memory over time
-    #[arg(long, conflicts_with = "peak")]
+    #[arg(long)]
     pub(crate) timeline: bool,
     /// Show what was alive when there was no more memory, and who asked for more
-    #[arg(long, conflicts_with_all = ["peak", "timeline", "flamegraph", "by", "buckets"])]
+    #[arg(long, conflicts_with_all = ["flamegraph", "by", "buckets"])]
     pub(crate) out_of_memory: bool,
+    /// Show what was alive at a time: seconds from the start of the job as in 1.5, a part of its time as in 40%, or end
+    #[arg(long, value_name = "TIME", value_parser = Time::parse, conflicts_with = "flamegraph")]
+    pub(crate) at: Option<Time>,
+    /// Show what was allocated and freed from one time to another, and what of it was still there at the end: 1.5..2, 40%..,
+    /// ..end
+    #[arg(long, value_name = "TIME..TIME", value_parser = TimeRange::parse, conflicts_with = "flamegraph")]
+    pub(crate) range: Option<TimeRange>,
+    /// Show what was alive when the job ended
+    #[arg(long, conflicts_with = "flamegraph")]
+    pub(crate) leaks: bool,
+    /// Show what was freed while it was among the last N allocations of its thread [default: 1]
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "1", value_parser = value_parser!(u32).range(1..=1_000_000), conflicts_with = "flamegraph")]
+    pub(crate) temporary: Option<u32>,
+    /// Show what was allocated in total, however long it lived
+    #[arg(long, conflicts_with = "flamegraph")]
+    pub(crate) churn: bool,
+    /// Show how long memory lived; with --peak, how old it was at the peak, and how long behind the peak it was freed
+    #[arg(long, conflicts_with_all = ["timeline", "out_of_memory", "at", "range", "leaks", "temporary", "churn", "flamegraph"])]
+    pub(crate) lifetimes: bool,
     /// Print the whole answer as JSON
     #[arg(long, conflicts_with = "csv")]
     pub(crate) json: bool,
@@ -100,22 +128,78 @@ pub(crate) struct AnalyzeArguments {
     /// Draw the call stacks at the peak into this SVG file
     #[arg(long, value_name = "OUT.svg", conflicts_with = "timeline")]
     pub(crate) flamegraph: Option<PathBuf>,
-    /// Rows of the table of call sites
-    #[arg(long, value_name = "N", default_value_t = PEAK_ROWS, conflicts_with = "timeline", requires = "call_sites", value_parser = value_parser!(u32).range(1..))]
+    /// Rows of the table
+    #[arg(long, value_name = "N", default_value_t = PEAK_ROWS, requires = "with_rows", value_parser = value_parser!(u32).range(1..))]
     pub(crate) rows: u32,
-    /// Rows of the timeline's CSV or JSON: one per time and `call-site`, or one `total` per time
-    #[arg(long, value_enum, hide_possible_values = true, default_value_t = TimelineRows::CallSite, value_name = "ROWS", conflicts_with = "peak", requires = "timeline")]
-    pub(crate) by: TimelineRows,
+    /// What the rows are: call-site, function, file, package, thread, process or category; in the CSV or JSON of the timeline
+    /// call-site or total
+    #[arg(long, value_enum, hide_possible_values = true, default_value_t = Rows::CallSite, value_name = "ROWS", conflicts_with = "peak")]
+    pub(crate) by: Rows,
     /// Steps of time in the timeline
-    #[arg(long, value_name = "N", conflicts_with = "peak", requires = "timeline", value_parser = value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", requires = "timeline", value_parser = value_parser!(u32).range(1..=100_000))]
     pub(crate) buckets: Option<u32>,
+    #[command(flatten)]
+    pub(crate) filters: Filters,
 }
 
+/// Which memory an answer is about.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Filters {
+    /// Only memory of the process of this id
+    #[arg(
+        long,
+        value_name = "PID",
+        requires = "with_filters",
+        help_heading = "Filters, each may be given several times"
+    )]
+    pub(crate) process: Vec<u32>,
+    /// Only memory of threads of this name
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "with_filters",
+        help_heading = "Filters, each may be given several times"
+    )]
+    pub(crate) thread: Vec<String>,
+    /// Only memory of this kind: heap, python or mmap
+    #[arg(long, value_name = "KIND", requires = "with_filters", value_parser = ["heap", "python", "mmap"], hide_possible_values = true, help_heading = "Filters, each may be given several times")]
+    pub(crate) category: Vec<String>,
+    /// Only memory below calls of a function: a name, or a pattern as in DataFrame.*
+    #[arg(
+        long,
+        value_name = "PATTERN",
+        requires = "with_filters",
+        help_heading = "Filters, each may be given several times"
+    )]
+    pub(crate) function: Vec<String>,
+    /// Only memory below calls of a file's functions: a name, or a pattern as in */pandas/*
+    #[arg(
+        long,
+        value_name = "PATTERN",
+        requires = "with_filters",
+        help_heading = "Filters, each may be given several times"
+    )]
+    pub(crate) file: Vec<String>,
+}
+
+/// What the rows of an answer are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum TimelineRows {
-    /// One row per time and call site
+pub(crate) enum Rows {
+    /// Innermost Python frames
     CallSite,
-    /// One row per time
+    /// Functions
+    Function,
+    /// Files
+    File,
+    /// Installed packages
+    Package,
+    /// Threads
+    Thread,
+    /// Processes
+    Process,
+    /// Kinds of memory
+    Category,
+    /// Only totals
     Total,
 }
 
@@ -208,6 +292,13 @@ mod tests {
             "--peak --by total",
             "--timeline --rows 5",
             "--rows 5",
+            "--churn --leaks",
+            "--lifetimes --churn",
+            "--temporary=0",
+            "--at noon",
+            "--range 3..1",
+            "--function f",
+            "--category disk --churn",
         ] {
             parse(&format!("fil analyze {line}")).expect_err(line);
         }
@@ -217,6 +308,12 @@ mod tests {
             "a.fil --peak --rows 5",
             "--out-of-memory --rows 5 --json",
             "--timeline --by total --csv",
+            "--peak --lifetimes --json",
+            "--temporary --by function --rows 3",
+            "--temporary=5",
+            "a.fil --at 40% --process 3 --process 4",
+            "--range ..end --file */pandas/* --csv",
+            "--peak --function read_csv",
         ] {
             parse(&format!("fil analyze {line}")).expect(line);
         }

@@ -19,6 +19,7 @@ mod process_identity;
 mod quantities;
 mod record;
 mod run;
+mod times;
 
 use std::process::ExitCode;
 

@@ -4,6 +4,7 @@
 //! trace gives the answer that is left and the exit code of a failure.
 
 mod call_site_table;
+mod call_views;
 pub(crate) mod flamegraph_file;
 mod open;
 pub(crate) mod out_of_memory_text;
@@ -11,15 +12,17 @@ mod paths;
 pub(crate) mod peak_table;
 mod screen;
 mod summary;
+mod table;
 mod terminal_text;
 mod timeline_plot;
+mod view_table;
 
 use std::io::{self, BufWriter, Write};
 
 use analyzer::{AnalyzerError, Peak, TimelineOptions, Trace, tables};
 use serde::Serialize;
 
-use crate::arguments::{AnalyzeArguments, TimelineRows};
+use crate::arguments::{AnalyzeArguments, Rows};
 use crate::error::{CliError, FAILED};
 
 pub(crate) use open::open;
@@ -27,21 +30,31 @@ pub(crate) use screen::Screen;
 
 /// Answers one question about one trace. Returns the exit code.
 pub(crate) fn analyze(arguments: &AnalyzeArguments) -> Result<u8, CliError> {
-    let has_view = arguments.peak || arguments.timeline || arguments.out_of_memory || arguments.flamegraph.is_some();
+    let asks_of_calls = call_views::is_asked(arguments);
+    let has_view = asks_of_calls
+        || arguments.peak
+        || arguments.timeline
+        || arguments.out_of_memory
+        || arguments.flamegraph.is_some();
     if (arguments.json || arguments.csv) && !has_view {
         return Err(CliError::Usage(
-            "--json and --csv need a question: add --peak, --timeline or --out-of-memory".to_owned(),
+            "--json and --csv need a question: add --peak, --timeline or another (see `fil analyze --help`)".to_owned(),
         ));
+    }
+    if arguments.by != Rows::CallSite && !asks_of_calls && !(arguments.timeline && arguments.by == Rows::Total) {
+        return Err(CliError::Usage("--by is not for this question (see `fil analyze --help`)".to_owned()));
     }
     let trace = open(&arguments.trace)?;
     let screen = Screen::of(&io::stdout());
     let mut out = BufWriter::new(io::stdout().lock());
-    if arguments.timeline {
+    if asks_of_calls {
+        call_views::write(arguments, &trace, &screen, &mut out)?;
+    } else if arguments.timeline {
         write_timeline(arguments, &trace, &screen, &mut out)?;
     } else if arguments.out_of_memory {
         write_out_of_memory(arguments, &trace, &screen, &mut out)?;
     } else if arguments.peak || arguments.flamegraph.is_some() {
-        let peak = analyzer::peak(&trace)?;
+        let peak = analyzer::peak_of(&trace, &call_views::selection(&arguments.filters)?)?;
         write_peak(arguments, &peak, &trace, &screen, &mut out)?;
         if let Some(svg) = &arguments.flamegraph {
             flamegraph_file::write(&peak, &trace, svg)?;
@@ -107,28 +120,28 @@ fn write_timeline(
         options.buckets = timeline_plot::buckets(screen);
     }
     let mut timeline = analyzer::timeline(trace, &options)?;
-    if arguments.by == TimelineRows::Total {
+    if arguments.by == Rows::Total {
         timeline.rows.clear();
     }
     if arguments.json {
         write_json(&timeline, out)
     } else if arguments.csv {
         write_csv(out, |csv| match arguments.by {
-            TimelineRows::Total => tables::write_csv(&mut tables::timeline_totals(&timeline)?, csv),
-            TimelineRows::CallSite => tables::write_csv(&mut tables::timeline(&timeline)?, csv),
+            Rows::Total => tables::write_csv(&mut tables::timeline_totals(&timeline)?, csv),
+            _ => tables::write_csv(&mut tables::timeline(&timeline)?, csv),
         })
     } else {
         Ok(timeline_plot::write(&timeline, screen, &mut out)?)
     }
 }
 
-fn write_json(answer: &impl Serialize, mut out: impl Write) -> Result<(), CliError> {
+pub(crate) fn write_json(answer: &impl Serialize, mut out: impl Write) -> Result<(), CliError> {
     serde_json::to_writer(&mut out, answer).map_err(io::Error::from)?;
     Ok(writeln!(out)?)
 }
 
 /// By way of a buffer, so that a closed pipe is met here and not inside polars.
-fn write_csv(
+pub(crate) fn write_csv(
     mut out: impl Write,
     table: impl FnOnce(&mut Vec<u8>) -> Result<(), AnalyzerError>,
 ) -> Result<(), CliError> {
