@@ -5,6 +5,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
+use format::ThreadNumber;
 use hashbrown::HashMap;
 use serde::Serialize;
 
@@ -76,10 +77,63 @@ pub struct StackMemory {
     pub process_index: usize,
     /// The thread's name.
     pub thread: String,
+    /// Which of the process's threads that is: several may have had this name.
+    #[serde(skip)]
+    pub thread_number: ThreadNumber,
     /// Live bytes.
     pub live_bytes: u64,
     /// Live blocks.
     pub live_blocks: u64,
+    /// The same by kind of memory.
+    #[serde(skip)]
+    pub kinds: Kinds,
+}
+
+/// Live memory of one kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KindMemory {
+    /// Live bytes.
+    pub live_bytes: u64,
+    /// Live blocks.
+    pub live_blocks: u64,
+}
+
+/// Live memory by kind, as in [`Categories`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kinds {
+    /// The malloc family.
+    pub heap: KindMemory,
+    /// Python's allocator.
+    pub python: KindMemory,
+    /// Anonymous mappings.
+    pub mmap: KindMemory,
+}
+
+impl Kinds {
+    /// All kinds together. Wraps around as all sums do.
+    pub fn total(&self) -> KindMemory {
+        let mut total = self.heap;
+        total.add(self.python.live_bytes, self.python.live_blocks);
+        total.add(self.mmap.live_bytes, self.mmap.live_blocks);
+        total
+    }
+
+    /// Only for categories that count.
+    fn add(&mut self, category: Category, memory: &SiteMemory) {
+        let kind = match category {
+            Category::Heap => &mut self.heap,
+            Category::Python => &mut self.python,
+            _ => &mut self.mmap,
+        };
+        kind.add(memory.bytes, memory.blocks);
+    }
+}
+
+impl KindMemory {
+    fn add(&mut self, bytes: u64, blocks: u64) {
+        self.live_bytes = self.live_bytes.wrapping_add(bytes);
+        self.live_blocks = self.live_blocks.wrapping_add(blocks);
+    }
 }
 
 /// See the module.
@@ -147,22 +201,24 @@ impl Held {
         let mut resolver = StackResolver::new(trace.images());
         let mut names = CallSiteNames::default();
         let mut call_sites: Vec<SiteMemory> = Vec::new();
-        let mut stacks = HashMap::<_, SiteMemory>::new();
+        let mut stacks = HashMap::<_, Kinds>::new();
         for (site, memory) in &self.sites {
             let stack = resolver.resolve(site.image, site.stack);
-            stacks.entry((site.image, site.thread, stack)).or_default().add(memory);
+            stacks.entry((site.image, site.thread, stack)).or_default().add(site.category, memory);
             let call_site = names.of_stack(resolver.tree(), stack);
             call_sites.resize(names.names().len(), SiteMemory::default());
             call_sites[call_site.index()].add(memory);
         }
         let tree = Arc::new(resolver.finish());
-        let stack = |((image, thread, node), memory): ((ImageIndex, _, NodeId), SiteMemory)| StackMemory {
+        let stack = |((image, thread, node), kinds): ((ImageIndex, ThreadNumber, NodeId), Kinds)| StackMemory {
             frames: CallStack::new(Arc::clone(&tree), node),
             process: trace.images()[image.index()].key.pid,
             process_index: position[image.index()],
             thread: trace.images()[image.index()].thread_name(thread),
-            live_bytes: memory.bytes,
-            live_blocks: memory.blocks,
+            thread_number: thread,
+            live_bytes: kinds.total().live_bytes,
+            live_blocks: kinds.total().live_blocks,
+            kinds,
         };
         (largest_call_sites(&names, &call_sites), largest_stacks(stacks.into_iter().map(stack).collect()))
     }
@@ -193,6 +249,8 @@ fn largest_stacks(mut stacks: Vec<StackMemory>) -> Vec<StackMemory> {
             .then_with(|| one.thread.cmp(&other.thread))
             .then_with(|| one.frames.compare(&other.frames))
             .then_with(|| one.live_blocks.cmp(&other.live_blocks))
+            .then_with(|| one.process_index.cmp(&other.process_index))
+            .then_with(|| one.thread_number.cmp(&other.thread_number))
     });
     stacks
 }

@@ -71,7 +71,7 @@ pub use call_stack::{CallStack, Frame};
 pub use call_view::{CallView, Row, StackRow};
 pub use error::AnalyzerError;
 pub use groups::{Field, GroupName, Grouping};
-pub use held::{Apart, CallSite, Categories, ProcessMemory, StackMemory};
+pub use held::{Apart, CallSite, Categories, KindMemory, Kinds, ProcessMemory, StackMemory};
 pub use measure::{Column, Measure, Unit};
 pub use moment::SiteMemory;
 pub use out_of_memory::{FailedAllocation, OutOfMemory, OutOfMemoryCause, out_of_memory};
