@@ -86,6 +86,11 @@ impl CallTree {
         })
     }
 
+    /// A stack without its innermost frame. Its id is lower; the stack without frames has none.
+    pub(crate) fn parent(&self, node: NodeId) -> Option<NodeId> {
+        self.node(node).map(|node| node.parent)
+    }
+
     fn depth(&self, node: NodeId) -> u32 {
         // The root has no entry.
         (node.0 as usize).checked_sub(1).map_or(0, |index| self.depths[index])
@@ -145,6 +150,15 @@ pub struct CallStack {
 impl CallStack {
     pub(crate) fn new(tree: Arc<CallTree>, node: NodeId) -> CallStack {
         CallStack { tree, node }
+    }
+
+    /// The tree that it is in, which is that of all stacks of the answer.
+    pub(crate) fn tree(&self) -> &CallTree {
+        &self.tree
+    }
+
+    pub(crate) fn node(&self) -> NodeId {
+        self.node
     }
 
     /// Its frames, outermost first.

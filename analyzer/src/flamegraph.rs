@@ -3,7 +3,7 @@
 //!
 //! inferno draws it. What it cannot do, sizes in human units, is done to its output afterwards.
 
-mod label;
+pub(crate) mod label;
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -36,7 +36,7 @@ const MIN_SHARE_PERCENT: f64 = 0.1;
 const SHOWN_AT_EACH_END: usize = 100;
 
 /// In place of the frames that are left out. It says no number, so that stacks that differ in nothing else are one.
-const LEFT_OUT: &str = "(frames are left out here: the stack is too deep)";
+pub(crate) const LEFT_OUT: &str = "(frames are left out here: the stack is too deep)";
 
 /// The unit by which the sizes in inferno's output are found.
 const UNIT: &str = "bytes";

@@ -7,6 +7,9 @@ use crate::chunk_index::ChunkPlace;
 use crate::definitions::{Definitions, ProcessStart};
 use crate::notices::{Sentence, sentences};
 
+/// What Python calls the thread that it begins with.
+pub(crate) const MAIN_THREAD: &str = "MainThread";
+
 /// Index of an image in the order of starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ImageIndex(pub(crate) u32);
@@ -107,7 +110,7 @@ impl Image {
     /// What readers call a thread. Python's main thread is the one whose kernel id is the pid.
     pub(crate) fn thread_name(&self, thread: ThreadNumber) -> String {
         match self.definitions.threads.get(&thread) {
-            Some(known) if known.kernel_id == self.key.pid => "MainThread".to_owned(),
+            Some(known) if known.kernel_id == self.key.pid => MAIN_THREAD.to_owned(),
             Some(known) if !known.name.is_empty() => known.name.clone(),
             _ => format!("thread {}", thread.0),
         }

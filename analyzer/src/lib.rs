@@ -1,7 +1,8 @@
 //! Replays traces of `fil` and answers questions about the memory of the job.
 //!
 //! [`Trace::open`] reads a trace, damaged or not; [`peak()`] and [`timeline()`] answer from it, and
-//! [`tables`] and [`flamegraph`] show answers. The way of an event through this crate:
+//! [`tables`] and [`flamegraph`] show answers, [`export`] hands them to other tools. The way of an event through this
+//! crate:
 //!
 //! - **opening**: bytes -> `chunk_index` (which chunks are sound) -> `catalogue` (whose they are) ->
 //!   `image` (process images with their `definitions`) -> `soundness` and `notices` (warnings) -> [`Trace`]
@@ -31,6 +32,7 @@ mod chunk_index;
 mod definitions;
 mod error;
 mod event_chunk;
+pub mod export;
 pub mod flamegraph;
 mod groups;
 mod held;

@@ -5,7 +5,7 @@
 mod support;
 
 use analyzer::{Timeline, TimelineOptions, flamegraph, peak, tables, timeline};
-use support::open;
+use support::{open, recursion};
 
 const STORY: &str = "process 10 command=python,job.py
     name python 10
@@ -201,18 +201,6 @@ fn a_flamegraph_is_xml_whatever_the_names_are() {
     // One frame below the other, and one for all.
     assert_eq!(titles, names.len() + 1);
     assert!(svg.contains("(1000 B, 100.0%)"));
-}
-
-/// A recursion in which every level holds memory.
-fn recursion(levels: usize) -> String {
-    let mut story = "process 10\ncode 1 <module> job.py 1\ncode 2 deeper job.py 2\npath 1 0 1\n".to_owned();
-    for level in 2..=levels {
-        story += &format!("path {level} {} 2\n", level - 1);
-    }
-    for level in 1..=levels {
-        story += &format!("alloc {} 100 stack={level}\n", level * 1000);
-    }
-    story + "end"
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Texts of a flamegraph: any name of a function or file must come through inferno's line format and
-//! XML unharmed.
+//! Texts of a flamegraph and of collapsed stacks: any name of a function or file must come through inferno's line
+//! format and XML unharmed.
 
 /// Replaces what would be taken for syntax:
 /// - `;` separates frames in a line: the Greek question mark looks the same;
@@ -7,7 +7,7 @@
 /// - other control characters and non-characters are not allowed in XML;
 /// - `# ` at the beginning makes a line a comment;
 /// - a number at the end would be taken for a size: a no-break space joins it to what it follows.
-pub(super) fn sanitize(text: &str) -> String {
+pub(crate) fn sanitize(text: &str) -> String {
     let words: Vec<String> = text.split_whitespace().map(|word| word.chars().map(harmless).collect()).collect();
     let text = words.join(" ");
     let text = text.trim_start_matches(['#', ' ']);

@@ -328,3 +328,15 @@ pub fn stacks(peak: &analyzer::Peak) -> Vec<String> {
     };
     peak.stacks.iter().map(text).collect()
 }
+
+/// A recursion in which every level holds 100 bytes.
+pub fn recursion(levels: usize) -> String {
+    let mut story = "process 10\ncode 1 <module> job.py 1\ncode 2 deeper job.py 2\npath 1 0 1\n".to_owned();
+    for level in 2..=levels {
+        story += &format!("path {level} {} 2\n", level - 1);
+    }
+    for level in 1..=levels {
+        story += &format!("alloc {} 100 stack={level}\n", level * 1000);
+    }
+    story + "end"
+}
