@@ -37,6 +37,12 @@ pub(crate) enum Action {
         fil analyze night.fil --peak --json         the whole answer for programs\n  \
         fil analyze --flamegraph peak.svg           the call stacks at the peak, to look at")]
     Analyze(AnalyzeArguments),
+    /// Write the memory at a recorded job's peak in another tool's format
+    #[command(after_help = "Examples:\n  \
+        fil export --to speedscope -o peak.speedscope.json\n  \
+        fil export night.fil --to pprof             into ./night.pb.gz\n  \
+        fil export --to collapsed | flamegraph.pl > peak.svg")]
+    Export(ExportArguments),
     /// Record a job, then show its peak and write the flamegraph
     #[command(
         override_usage = "fil run [OPTIONS] -- COMMAND [ARG…]",
@@ -140,6 +146,38 @@ pub(crate) struct AnalyzeArguments {
     pub(crate) buckets: Option<u32>,
     #[command(flatten)]
     pub(crate) filters: Filters,
+}
+
+/// What to export, and where to.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArguments {
+    /// Trace to read
+    #[arg(value_name = "TRACE", default_value = crate::DEFAULT_TRACE)]
+    pub(crate) trace: PathBuf,
+    /// The format
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) to: ExportFormat,
+    /// File to write; - is the standard output [default: -, but for pprof, which is no text, the trace's name with .pb.gz,
+    /// in this folder]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// Formats of other tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// Lines of stacks for flamegraph.pl, inferno and their like
+    Collapsed,
+    /// A file for speedscope
+    Speedscope,
+    /// A heap profile for `go tool pprof`
+    Pprof,
+    /// A profile for the Firefox Profiler
+    Firefox,
+    /// A .heapprofile for the Memory panel of Chrome's DevTools
+    Chrome,
+    /// The table of `memray transform csv`
+    MemrayCsv,
 }
 
 /// Which memory an answer is about.
@@ -279,6 +317,15 @@ mod tests {
     fn a_mistake_is_told_in_one_line() {
         let error = parse("fil record --typo -- python job.py").expect_err("unknown option");
         assert_eq!(one_line(&error.to_string()), "unexpected argument '--typo' found (see `fil --help`)");
+    }
+
+    #[test]
+    fn an_export_needs_a_format() {
+        parse("fil export").expect_err("which one");
+        parse("fil export --to xml").expect_err("no such format");
+        let arguments = parse("fil export --to memray-csv").expect("valid");
+        let Action::Export(export) = arguments.action else { panic!("not export") };
+        assert_eq!((export.trace, export.to), (PathBuf::from("trace.fil"), ExportFormat::MemrayCsv));
     }
 
     #[test]

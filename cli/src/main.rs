@@ -5,6 +5,7 @@
 //! - `arguments.rs` reads the command line;
 //! - `record/` checks, launches the job with the recorder preloaded, and finishes its trace;
 //! - `analyze/` asks the `analyzer` library and renders its answers;
+//! - `export.rs` has it write them in the formats of other tools;
 //! - `run.rs` does the one and then the other.
 //!
 //! Answers go to stdout, everything else to stderr in lines that begin with `fil: `. This file is
@@ -14,6 +15,7 @@ mod analyze;
 mod arguments;
 mod ending;
 mod error;
+mod export;
 mod messages;
 mod process_identity;
 mod quantities;
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
     let result = Arguments::read().map_err(CliError::from).and_then(|arguments| match arguments.action {
         Action::Record(arguments) => record::record(&arguments),
         Action::Analyze(arguments) => analyze::analyze(&arguments).map(Ending::Exit),
+        Action::Export(arguments) => export::export(&arguments).map(Ending::Exit),
         Action::Run(arguments) => run::run(&arguments),
     });
     result.unwrap_or_else(|error| Ending::Exit(error.tell())).exit_code()
