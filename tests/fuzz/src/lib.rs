@@ -1,7 +1,11 @@
 //! What the fuzz targets share: traces built from anything, and everything that can be asked of a trace.
 
+use std::io::sink;
+
 use analyzer::views::{self, Query, Range, Threshold, When};
-use analyzer::{CallView, Granularity, Grouping, Measure, Pattern, Peak, Selection, TimelineOptions, Trace};
+use analyzer::{
+    AnalyzerError, CallView, Granularity, Grouping, Measure, Pattern, Peak, Selection, TimelineOptions, Trace, export,
+};
 use arbitrary::Arbitrary;
 use format::{
     ChunkHeader, ChunkKind, ChunkWriter, CodeId, Definition, Domain, Event, EventEncoder, JobEnd, LineTableFormat,
@@ -300,6 +304,7 @@ pub fn ask_everything(bytes: Vec<u8>) {
     check(&peak);
     serde_json::to_vec(&peak).expect("can be written");
     analyzer::flamegraph::write(&peak, &trace, Vec::new()).expect("can be drawn");
+    export_everything(&peak, &trace).expect("can be exported");
     let options = TimelineOptions { buckets: 5, call_sites: 3 };
     let timeline = analyzer::timeline(&trace, &options).expect("an opened trace has a timeline");
     assert_eq!(timeline.totals.len(), 5);
@@ -353,6 +358,15 @@ fn check_rows<M: Measure + std::fmt::Debug, A: Serialize>(view: &CallView<M, A>)
     assert_eq!(sum(&mut view.rows.iter().map(|row| &row.measure)), view.total);
     assert_eq!(sum(&mut view.stacks.iter().map(|row| &row.measure)), view.total);
     serde_json::to_vec(view).expect("can be written");
+}
+
+/// But for Firefox: the sizes that a fuzzer makes up are tens of thousands of samples there, which takes its time.
+fn export_everything(peak: &Peak, trace: &Trace) -> Result<(), AnalyzerError> {
+    export::collapsed::write(peak, sink())?;
+    export::speedscope::write(peak, sink())?;
+    export::pprof::write(peak, trace, sink())?;
+    export::chrome::write(peak, sink())?;
+    export::memray_csv::write(peak, sink())
 }
 
 fn check(peak: &Peak) {
