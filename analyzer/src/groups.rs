@@ -64,7 +64,7 @@ impl Grouping {
             Grouping::Package => "packages",
             Grouping::Thread => "threads",
             Grouping::Process => "processes",
-            Grouping::Category => "categories",
+            Grouping::Category => "kinds",
         }
     }
 

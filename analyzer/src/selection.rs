@@ -45,7 +45,7 @@ impl Pattern {
         Ok(Pattern { whole: glob(text)?, ending: glob(&format!("*[./]{text}"))? })
     }
 
-    fn is_for(&self, name: &str) -> bool {
+    pub(crate) fn is_for(&self, name: &str) -> bool {
         self.whole.is_match(name) || self.ending.is_match(name)
     }
 }

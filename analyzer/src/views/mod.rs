@@ -7,21 +7,33 @@ mod churn;
 mod instant;
 mod lifetimes;
 mod peak_lifetimes;
+mod peaks;
 mod range;
+mod sizes;
 mod temporary;
+mod what_if;
 
 pub use churn::{Churn, churn};
 pub use instant::{AtInstant, When, at};
 pub use lifetimes::{Lifetimes, lifetimes};
 pub use peak_lifetimes::{PeakLifetimes, PeakMoment, peak_lifetimes};
+pub use peaks::{Peaks, SeparatePeak, peaks};
 pub use range::{Range, RangeMemory, range};
+pub use sizes::{SizeClass, Sizes, sizes};
 pub use temporary::{Temporary, Threshold, temporary};
+pub use what_if::{LeftOut, WhatIf, Without, what_if};
 
 use serde::Serialize;
 
+use crate::call_view::{Row, by_call};
 use crate::groups::Grouping;
-use crate::selection::Selection;
+use crate::held::Held;
+use crate::high_water_mark::HighWaterMark;
+use crate::moment::SiteMemory;
+use crate::replay::replay;
+use crate::selection::{Selected, Selection};
 use crate::site::{Category, Site};
+use crate::trace::Trace;
 
 /// Which memory a view is about, and what its rows are.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +47,24 @@ pub struct Query {
 /// A view that has nothing to tell but its rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Nothing {}
+
+/// The peak of what a query selects, who held it, and how many chunks could not be read.
+pub(crate) fn peak_rows(trace: &Trace, query: &Query) -> (PeakInstant, Vec<Row<SiteMemory>>, u64) {
+    let mut mark = Selected::new(trace, &query.selection, HighWaterMark::default());
+    let replayed = replay(trace, &mut mark);
+    let mark = mark.observer;
+    let held = Held::at(&mark.moment, &replayed.sites);
+    let (rows, _) = by_call(trace, query.grouping, &held.sites);
+    (PeakInstant { live_bytes: mark.peak_bytes, ns: mark.peak_ns }, rows, replayed.unreadable_chunks)
+}
+
+/// A peak and when it was.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PeakInstant {
+    pub(crate) live_bytes: u64,
+    /// Nanoseconds of the monotonic clock.
+    pub(crate) ns: u64,
+}
 
 /// Something per site, of those that count as memory of the job.
 #[derive(Default)]
