@@ -138,6 +138,11 @@ impl ChunkHeader {
         CHUNK_HEADER_BYTES + self.compressed_bytes as usize
     }
 
+    /// The [`identity`] of the chunk.
+    pub fn identity(&self) -> Vec<u8> {
+        identity(&self.encode())
+    }
+
     fn encode(&self) -> [u8; CHUNK_HEADER_BYTES] {
         let mut bytes = [0; CHUNK_HEADER_BYTES];
         bytes[..4].copy_from_slice(&CHUNK_MAGIC);
@@ -208,12 +213,36 @@ pub fn identity(chunk: &[u8]) -> Vec<u8> {
 
 /// Checks the whole chunk (header and payload, nothing behind it) against its checksum.
 pub fn verify(chunk: &[u8]) -> Result<(), FormatError> {
-    if chunk.len() < CHUNK_HEADER_BYTES {
-        return Err(FormatError::Truncated { needed: CHUNK_HEADER_BYTES, available: chunk.len() });
+    let (header, payload) = chunk
+        .split_first_chunk()
+        .ok_or(FormatError::Truncated { needed: CHUNK_HEADER_BYTES, available: chunk.len() })?;
+    let mut check = ChunkCheck::new(header);
+    check.add(payload);
+    check.finish()
+}
+
+/// Checks a chunk whose payload comes piece by piece, for readers that do not hold all of it.
+pub struct ChunkCheck {
+    stored: u32,
+    computed: u32,
+}
+
+impl ChunkCheck {
+    /// Of the chunk with this header.
+    pub fn new(header: &[u8; CHUNK_HEADER_BYTES]) -> ChunkCheck {
+        ChunkCheck { stored: u32_at(header, 4), computed: crc32c::crc32c(&header[CHUNK_CRC_START..]) }
     }
-    let stored = u32_at(chunk, 4);
-    let computed = crc32c::crc32c(&chunk[CHUNK_CRC_START..]);
-    if stored == computed { Ok(()) } else { Err(FormatError::Checksum { stored, computed }) }
+
+    /// Takes the next bytes of the payload.
+    pub fn add(&mut self, payload: &[u8]) {
+        self.computed = crc32c::crc32c_append(self.computed, payload);
+    }
+
+    /// Whether the payload was the one that the checksum is of.
+    pub fn finish(self) -> Result<(), FormatError> {
+        let ChunkCheck { stored, computed } = self;
+        if stored == computed { Ok(()) } else { Err(FormatError::Checksum { stored, computed }) }
+    }
 }
 
 thread_local! {

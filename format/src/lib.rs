@@ -38,7 +38,7 @@ pub mod spool;
 mod trailer;
 mod varint;
 
-pub use chunk::{ChunkHeader, ChunkKind, ChunkWriter, decompress, find_chunk, identity, verify};
+pub use chunk::{ChunkCheck, ChunkHeader, ChunkKind, ChunkWriter, decompress, find_chunk, identity, verify};
 pub use definition::{Definition, DefinitionReader, LineTableFormat, NoticeKind, encode_definition};
 pub use error::FormatError;
 pub use event::{Domain, Event, MappingKind};
