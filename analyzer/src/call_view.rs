@@ -15,7 +15,7 @@ use crate::groups::{GroupName, Grouping, Groups};
 use crate::image::ImageIndex;
 use crate::measure::Measure;
 use crate::site::Site;
-use crate::soundness::unreadable_events;
+use crate::soundness::{UnreadableChunks, unreadable_events};
 use crate::stack_resolver::StackResolver;
 use crate::trace::Trace;
 
@@ -79,7 +79,7 @@ impl<M: Measure, A> CallView<M, A> {
         about: A,
         grouping: Grouping,
         measures: Vec<(Site, M)>,
-        unreadable_chunks: u64,
+        unreadable_chunks: UnreadableChunks,
     ) -> CallView<M, A> {
         let losses = unreadable_events(unreadable_chunks);
         let mut total = M::default();

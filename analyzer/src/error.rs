@@ -53,6 +53,12 @@ pub enum AnalyzerError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The file became another one while it was read again and again.
+    #[error("{} changed while it was analyzed; analyze it again when nothing writes to it", path.display())]
+    Changed {
+        /// Its name.
+        path: PathBuf,
+    },
     /// A table could not be made.
     #[cfg(feature = "tables")]
     #[error("cannot make the table: {0}; this is a bug in fil, please report it")]

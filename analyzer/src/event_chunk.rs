@@ -12,12 +12,14 @@ use format::{Event, EventDecoder, StackId};
 use hashbrown::HashMap;
 
 use crate::chunk_index::ChunkPlace;
+use crate::chunk_reader::{ChunkReader, UnreadableChunk};
 use crate::site::{Category, SiteId};
+use crate::trace_bytes::TraceBytes;
 
 /// The events of a chunk and the runs they make up.
 #[derive(Default)]
 pub(crate) struct EventChunk {
-    raw: Vec<u8>,
+    reader: ChunkReader,
     events: Vec<BlockEvent>,
     runs: Vec<Run>,
     /// What is no allocation or free, in order, each with its place among the events.
@@ -29,8 +31,8 @@ pub(crate) struct EventChunk {
     /// The address of the block of which the beginning of this chunk says that it was not freed after all: the thread's
     /// last free stands in an earlier chunk.
     pub(crate) undone: Option<u64>,
-    /// Whether all events could be read.
-    pub(crate) whole: bool,
+    /// Why not all events could be read.
+    pub(crate) unreadable: Option<UnreadableChunk>,
 }
 
 /// An allocation or a free. 24 bytes, as there are millions.
@@ -94,23 +96,23 @@ pub(crate) struct Run {
 }
 
 impl EventChunk {
-    /// Decompresses and decodes. What can be read before an error is kept.
+    /// Reads and decodes. What can be read before an error is kept.
     ///
     /// `spare` is a chunk no longer needed, whose memory is used again: to give half a megabyte back
     /// for every chunk and ask for it anew took a quarter of the time of a replay.
-    pub(crate) fn decode(trace: &[u8], place: &ChunkPlace, spare: EventChunk) -> EventChunk {
+    pub(crate) fn decode(trace: &TraceBytes, place: &ChunkPlace, spare: EventChunk) -> EventChunk {
         let header = &place.header;
         let mut chunk = spare;
         chunk.clear();
-        chunk.whole = format::decompress(header, &trace[place.range()], &mut chunk.raw).is_ok();
-        if !chunk.whole {
-            chunk.raw.clear();
-        }
-        let raw = std::mem::take(&mut chunk.raw);
+        let mut reader = std::mem::take(&mut chunk.reader);
+        let raw = reader.read(trace, place).unwrap_or_else(|why| {
+            chunk.unreadable = Some(why);
+            &[]
+        });
         // The stated count is believed only as far as the bytes can bear it out.
         chunk.events.reserve_exact((header.event_count as usize).min(raw.len()));
         let mut run = Run { turn: header.first_turn, ns: header.first_ns, events: 0..0 };
-        for event in EventDecoder::new(&raw, header.first_ns, header.first_turn) {
+        for event in EventDecoder::new(raw, header.first_ns, header.first_turn) {
             match event {
                 Ok(Event::Alloc { domain, address, size, stack }) => {
                     let what = chunk.sites.index_of(stack, Category::of_block(domain));
@@ -124,14 +126,14 @@ impl EventChunk {
                 Ok(Event::Turn { turn }) => run.next(&mut chunk.runs, chunk.events.len(), |run| run.turn = turn),
                 Ok(Event::UndoFree) => chunk.undo_free(),
                 Ok(rare) => chunk.push_rare(rare),
-                Err(_) => chunk.whole = false,
+                Err(_) => chunk.unreadable = Some(UnreadableChunk::Undecodable),
             }
         }
         run.next(&mut chunk.runs, chunk.events.len(), |_| {});
         if let LastFree::At(index) = chunk.last_free {
             chunk.events[index].what = LAST_FREE;
         }
-        chunk.raw = raw;
+        chunk.reader = reader;
         chunk
     }
 
@@ -143,6 +145,7 @@ impl EventChunk {
         self.site_ids.clear();
         self.last_free = LastFree::Elsewhere;
         self.undone = None;
+        self.unreadable = None;
     }
 
     fn undo_free(&mut self) {

@@ -4,8 +4,10 @@ use format::{NoticeKind, ProcessKey, ThreadNumber};
 
 use crate::catalogue::{ImageChunks, ImageOrder};
 use crate::chunk_index::ChunkPlace;
+use crate::chunk_reader::ChunkReader;
 use crate::definitions::{Definitions, ProcessStart};
 use crate::notices::{Sentence, sentences};
+use crate::trace_bytes::TraceBytes;
 
 /// What Python calls the thread that it begins with.
 pub(crate) const MAIN_THREAD: &str = "MainThread";
@@ -48,7 +50,7 @@ pub(crate) struct Image {
     pub(crate) ends_job: bool,
     /// Whether its process became another program.
     is_replaced: bool,
-    /// Definition chunks that could not be decompressed.
+    /// Definition chunks that could not be read.
     pub(crate) unreadable_chunks: u64,
 }
 
@@ -60,13 +62,13 @@ pub(crate) struct ThreadChunks {
 
 impl Image {
     /// Reads the definitions of an image. Forks and departures need all images: see [`relate`].
-    pub(crate) fn read(trace: &[u8], order: ImageOrder, chunks: &ImageChunks) -> Image {
+    pub(crate) fn read(trace: &TraceBytes, order: ImageOrder, chunks: &ImageChunks) -> Image {
         let mut definitions = Definitions::default();
         let mut unreadable_chunks = 0;
-        let mut raw = Vec::new();
+        let mut reader = ChunkReader::default();
         for place in chunks.definitions.chunks() {
-            match format::decompress(&place.header, &trace[place.range()], &mut raw) {
-                Ok(()) => definitions.read(&raw),
+            match reader.read(trace, place) {
+                Ok(raw) => definitions.read(raw),
                 Err(_) => unreadable_chunks += 1,
             }
         }

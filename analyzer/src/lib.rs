@@ -4,9 +4,11 @@
 //! [`tables`] and [`flamegraph`] show answers, [`export`] hands them to other tools. The way of an event through this
 //! crate:
 //!
-//! - **opening**: bytes -> `chunk_index` (which chunks are sound) -> `catalogue` (whose they are) ->
-//!   `image` (process images with their `definitions`) -> `soundness` and `notices` (warnings) -> [`Trace`]
-//! - **replaying**: `schedule` (the order of chunks) -> `event_chunk` (decoded) -> `order` (the order of events) ->
+//! - **opening**: `trace_bytes` (a file) -> `window` (a part of it) -> `chunk_index` (which chunks are sound) ->
+//!   `catalogue` (whose they are) -> `image` (process images with their `definitions`) -> `soundness` and `notices`
+//!   (warnings) -> [`Trace`]
+//! - **replaying**: `schedule` (the order of chunks) -> `chunk_reader` (their bytes) -> `event_chunk` (decoded) ->
+//!   `order` (the order of events) ->
 //!   `segmenter` (cut into a `segment` each; `mapped_memory` and its `mappings`) -> `pairing` (frees with allocations) ->
 //!   `live_blocks` (what is alive) -> `replay`, which drives all these -> an observer
 //! - **observers**: `high_water_mark`, `memory_want` and their `moment`, `largest_call_sites`, `bucket_levels`
@@ -14,7 +16,7 @@
 //!
 //! Invariants: an answer is the same whatever number of threads worked at it. No input makes this
 //! crate panic; what is damaged or lost becomes a warning. Memory grows with what is alive in the
-//! job and with its call stacks, not with the number of events.
+//! job and with its call stacks, not with the number of events: a chunk is read when it is needed.
 //!
 //! What this crate does not do: it prints nothing, reads no clock, and never touches the job.
 
@@ -29,6 +31,7 @@ mod call_view;
 mod catalogue;
 mod change;
 mod chunk_index;
+mod chunk_reader;
 mod definitions;
 mod error;
 mod event_chunk;
@@ -67,7 +70,9 @@ mod stack_resolver;
 pub mod tables;
 mod timeline;
 mod trace;
+mod trace_bytes;
 pub mod views;
+mod window;
 
 pub use call_stack::{CallStack, Frame};
 pub use call_view::{CallView, Row, StackRow};

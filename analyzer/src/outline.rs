@@ -80,7 +80,7 @@ impl Outline {
                     return Ok(false);
                 }
             }
-            self.catalogue.add(ChunkPlace { header, offset: self.next_chunk as usize });
+            self.catalogue.add(ChunkPlace { header, offset: self.next_chunk });
             if header.kind == ChunkKind::Definitions {
                 self.read_definitions(ImageOrder::of(&header), &raw);
             }

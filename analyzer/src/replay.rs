@@ -29,6 +29,7 @@ use crate::schedule::{ScheduledChunk, schedule};
 use crate::segment::{Extra, Mark, Segment};
 use crate::segmenter::Segmenter;
 use crate::site::Site;
+use crate::soundness::UnreadableChunks;
 use crate::trace::Trace;
 
 /// How the work of a replay is cut up. Answers do not depend on it, which tests show.
@@ -87,7 +88,7 @@ pub(crate) struct Replayed {
     /// By [`crate::site::SiteId`].
     pub(crate) sites: Vec<Site>,
     /// Chunks that could not be read to their end.
-    pub(crate) unreadable_chunks: u64,
+    pub(crate) unreadable_chunks: UnreadableChunks,
 }
 
 /// Replays the whole trace.
@@ -99,14 +100,14 @@ pub(crate) fn replay<O: Observer + Send>(trace: &Trace, observer: &mut O) -> Rep
         blocks: LiveBlocks::new(trace.images().len()),
         steps: Vec::new(),
     };
-    let mut unreadable_chunks = 0;
+    let mut unreadable_chunks = UnreadableChunks::default();
     let mut batches = schedule.chunks(trace.granularity().batch_chunks.max(1));
     let mut batch = batches.next().unwrap_or_default();
     let mut decoded = decode(trace, batch, Vec::new());
     let mut spares = Vec::new();
     let mut paired = Paired::<O::Birth>::default();
     while !batch.is_empty() {
-        unreadable_chunks += decoded.iter().filter(|chunk| !chunk.whole).count() as u64;
+        decoded.iter().filter_map(|chunk| chunk.unreadable).for_each(|why| unreadable_chunks.note(why));
         let next = batches.next().unwrap_or_default();
         let chunks = std::mem::take(&mut decoded);
         let work = || rayon::join(|| replay.pair(batch, chunks, next), || decode(trace, next, spares));

@@ -6,6 +6,7 @@ use format::{ChunkHeader, ChunkKind, RecordingEnd};
 use crate::bytes::human_bytes;
 use crate::catalogue::{Catalogue, has_sound_numbers};
 use crate::chunk_index::ChunkIndex;
+use crate::chunk_reader::UnreadableChunk;
 use crate::image::Image;
 use crate::notices::each_once;
 use crate::sources::Sources;
@@ -58,14 +59,45 @@ const NOTHING_RECORDED: &str = "nothing was recorded: the command never loaded f
                                 and setuid programs do not, or ended before it could start; give the program itself, \
                                 not a wrapper, to `fil record`";
 
+/// How many chunks of events a replay could not read, or not to their end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct UnreadableChunks {
+    undecodable: u64,
+    gone: u64,
+}
+
+impl UnreadableChunks {
+    /// One more.
+    pub(crate) fn note(&mut self, why: UnreadableChunk) {
+        match why {
+            UnreadableChunk::Undecodable => self.undecodable += 1,
+            UnreadableChunk::Gone => self.gone += 1,
+        }
+    }
+
+    /// What two replays of the same chunks could not read.
+    pub(crate) fn max(self, other: UnreadableChunks) -> UnreadableChunks {
+        UnreadableChunks { undecodable: self.undecodable.max(other.undecodable), gone: self.gone.max(other.gone) }
+    }
+}
+
 /// The warning for events that turn out to be unreadable when they are replayed.
-pub(crate) fn unreadable_events(chunks: u64) -> Option<String> {
-    (chunks > 0).then(|| {
+pub(crate) fn unreadable_events(chunks: UnreadableChunks) -> Option<String> {
+    let undecodable = (chunks.undecodable > 0).then(|| {
         format!(
             "{} of events could not be read to the end: the results are without those events",
-            count(chunks, "chunk")
+            count(chunks.undecodable, "chunk")
         )
-    })
+    });
+    let gone = (chunks.gone > 0).then(|| {
+        format!(
+            "{} of events could no longer be read: something changed the trace while it was analyzed, or its disk has an \
+             error; the results are without those events",
+            count(chunks.gone, "chunk")
+        )
+    });
+    let sentences: Vec<String> = undecodable.into_iter().chain(gone).collect();
+    (!sentences.is_empty()).then(|| sentences.join("; "))
 }
 
 fn damaged(index: &ChunkIndex) -> Option<String> {

@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 use format::decode_source_file;
 
 use crate::chunk_index::ChunkPlace;
+use crate::chunk_reader::ChunkReader;
+use crate::trace_bytes::TraceBytes;
 
 /// Source files by name.
 #[derive(Default)]
@@ -22,18 +24,16 @@ struct StoredSource {
 
 impl Sources {
     /// Learns the names. A file stored twice is read from the later chunk.
-    pub(crate) fn read(trace: &[u8], chunks: &[ChunkPlace]) -> Sources {
+    pub(crate) fn read(trace: &TraceBytes, chunks: &[ChunkPlace]) -> Sources {
         let mut sources = Sources::default();
-        let mut raw = Vec::new();
+        let mut reader = ChunkReader::default();
         for &place in chunks {
-            let named = format::decompress(&place.header, &trace[place.range()], &mut raw)
-                .and_then(|()| decode_source_file(&raw))
-                .map(|source| source.file.to_owned());
-            match named {
-                Ok(file) => {
-                    sources.files.insert(file, StoredSource { place, lines: OnceLock::new() });
+            let raw = reader.read(trace, &place).ok();
+            match raw.and_then(|raw| decode_source_file(raw).ok()) {
+                Some(source) => {
+                    sources.files.insert(source.file.to_owned(), StoredSource { place, lines: OnceLock::new() });
                 }
-                Err(_) => sources.unreadable_chunks += 1,
+                None => sources.unreadable_chunks += 1,
             }
         }
         sources
@@ -44,7 +44,7 @@ impl Sources {
     }
 
     /// A line, counted from 1, without its end.
-    pub(crate) fn line(&self, trace: &[u8], file: &str, line: u32) -> Option<&str> {
+    pub(crate) fn line(&self, trace: &TraceBytes, file: &str, line: u32) -> Option<&str> {
         let source = self.files.get(file)?;
         let lines = source.lines.get_or_init(|| source.read_lines(trace));
         lines.get((line as usize).checked_sub(1)?).map(String::as_str)
@@ -52,12 +52,10 @@ impl Sources {
 }
 
 impl StoredSource {
-    fn read_lines(&self, trace: &[u8]) -> Vec<String> {
-        let mut raw = Vec::new();
-        if format::decompress(&self.place.header, &trace[self.place.range()], &mut raw).is_err() {
-            return Vec::new();
-        }
-        let text = decode_source_file(&raw).map(|source| source.text).unwrap_or_default();
+    fn read_lines(&self, trace: &TraceBytes) -> Vec<String> {
+        let mut reader = ChunkReader::default();
+        let Ok(raw) = reader.read(trace, &self.place) else { return Vec::new() };
+        let text = decode_source_file(raw).map(|source| source.text).unwrap_or_default();
         String::from_utf8_lossy(text).lines().map(str::to_owned).collect()
     }
 }

@@ -97,9 +97,13 @@ pub fn timeline(trace: &Trace, options: &TimelineOptions) -> Result<Timeline, An
     }
     let ends_ns = bucket_ends(trace, options.buckets);
     let mut levels = BucketLevels::new(&ends_ns, &row_of_site, names.len());
-    replay(trace, &mut levels);
+    let again = replay(trace, &mut levels);
+    if again.sites != replayed.sites {
+        // Rows belong to sites by their number.
+        return Err(AnalyzerError::Changed { path: trace.name().into() });
+    }
     let buckets = levels.finish();
-    let losses = unreadable_events(replayed.unreadable_chunks);
+    let losses = unreadable_events(replayed.unreadable_chunks.max(again.unreadable_chunks));
     Ok(Timeline {
         schema: "fil.timeline/1",
         trace: trace.name().to_owned(),

@@ -1,27 +1,33 @@
 //! An opened trace: everything but the events, which are decoded when a question is asked.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use format::{FormatError, ProcessKey, RecordingEnd, TraceHeader};
 use rayon::prelude::*;
 
 use crate::catalogue::Catalogue;
-use crate::chunk_index::{ChunkIndex, ChunkPlace};
+use crate::chunk_index::{self, ChunkIndex, ChunkPlace};
+use crate::chunk_reader::ChunkReader;
 use crate::error::AnalyzerError;
 use crate::image::{self, Image, KernelProcess};
 use crate::replay::Granularity;
 use crate::soundness::Soundness;
 use crate::sources::Sources;
+use crate::trace_bytes::TraceBytes;
+
+/// So many bytes of a trace are read at once to find its header. Most are shorter.
+const USUAL_HEADER_BYTES: u64 = 64 << 10;
 
 /// An opened trace.
 ///
-/// Its bytes are in memory, its chunks are verified and sorted, and its definitions are read. What
-/// is damaged or lost has become warnings; nothing of it keeps a trace from being opened as long as
+/// Its chunks are verified and sorted, and its definitions are read. Its events stay in the file, which is open as long as
+/// the trace is. What is damaged or lost has become warnings; nothing of it keeps a trace from being opened as long as
 /// its header can be read.
 pub struct Trace {
     name: String,
-    bytes: Vec<u8>,
+    bytes: TraceBytes,
     header: TraceHeader,
     images: Vec<Image>,
     processes: Vec<Process>,
@@ -53,19 +59,24 @@ pub struct Process {
 }
 
 impl Trace {
-    /// Reads a whole trace file into memory and opens it.
+    /// Opens a trace file. What comes to it later is not seen, and what is changed in it is no longer read.
     pub fn open(path: &Path) -> Result<Trace, AnalyzerError> {
-        let bytes = std::fs::read(path).map_err(|source| match source.kind() {
+        let bytes = TraceBytes::open(path).map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound => AnalyzerError::NotFound { path: path.to_owned() },
             _ => AnalyzerError::Unreadable { path: path.to_owned(), source },
         })?;
-        Trace::from_bytes(path.display().to_string(), bytes)
+        Trace::of(path.display().to_string(), bytes)
     }
 
     /// Opens a trace whose bytes are at hand; `name` is what answers call it.
     pub fn from_bytes(name: String, bytes: Vec<u8>) -> Result<Trace, AnalyzerError> {
-        let (header, start) = TraceHeader::decode(&bytes).map_err(|reason| header_error(&name, reason))?;
-        let index = ChunkIndex::scan(&bytes, start);
+        Trace::of(name, TraceBytes::in_memory(bytes))
+    }
+
+    fn of(name: String, bytes: TraceBytes) -> Result<Trace, AnalyzerError> {
+        let unreadable = |source| AnalyzerError::Unreadable { path: PathBuf::from(&name), source };
+        let (header, start) = read_header(&bytes).map_err(unreadable)?.map_err(|reason| header_error(&name, reason))?;
+        let index = ChunkIndex::scan(&bytes, start as u64, chunk_index::WINDOW_BYTES).map_err(unreadable)?;
         let catalogue = Catalogue::new(&index.chunks);
         let mut images: Vec<Image> =
             catalogue.images.par_iter().map(|(&order, chunks)| Image::read(&bytes, order, chunks)).collect();
@@ -174,7 +185,7 @@ impl Trace {
         codes.map(|code| code.file.clone()).collect()
     }
 
-    pub(crate) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &TraceBytes {
         &self.bytes
     }
 
@@ -212,8 +223,20 @@ fn header_error(name: &str, reason: FormatError) -> AnalyzerError {
     }
 }
 
-fn read_end(trace: &[u8], place: &ChunkPlace) -> Option<RecordingEnd> {
-    let mut raw = Vec::new();
-    format::decompress(&place.header, &trace[place.range()], &mut raw).ok()?;
-    format::decode_recording_end(&raw).ok()
+/// The header, and the offset of what comes behind it.
+fn read_header(trace: &TraceBytes) -> io::Result<Result<(TraceHeader, usize), FormatError>> {
+    let mut buffer = Vec::new();
+    let mut length = USUAL_HEADER_BYTES.min(trace.length());
+    loop {
+        match TraceHeader::decode(trace.read(0..length, &mut buffer)?) {
+            Err(FormatError::Truncated { needed, .. }) if length < trace.length() => {
+                length = (needed as u64).min(trace.length());
+            }
+            decoded => return Ok(decoded),
+        }
+    }
+}
+
+fn read_end(trace: &TraceBytes, place: &ChunkPlace) -> Option<RecordingEnd> {
+    format::decode_recording_end(ChunkReader::default().read(trace, place).ok()?).ok()
 }

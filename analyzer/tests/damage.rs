@@ -1,10 +1,11 @@
-//! Damaged traces: never a panic, always an answer or one clear error, and never a silent loss.
+//! Damaged traces: never a panic, always an answer or one clear error, and never a silent loss. It is the same whether
+//! the trace is in a file or in memory.
 
 #![allow(clippy::unwrap_used)]
 
 mod support;
 
-use analyzer::{AnalyzerError, Trace, peak, timeline};
+use analyzer::{AnalyzerError, Peak, Trace, peak, timeline};
 use format::constants::{CHUNK_HEADER_BYTES, CHUNK_MAGIC};
 use support::{header, open, trace_bytes};
 
@@ -27,16 +28,39 @@ const STORY: &str = "process 10 command=python,job.py
     alloc 3000 7 stack=1
     end";
 
-/// Asks everything there is to ask.
-fn questions(bytes: Vec<u8>) -> Result<analyzer::Peak, AnalyzerError> {
-    let trace = Trace::from_bytes("damaged.fil".into(), bytes)?;
-    trace.code_files();
-    trace.source_files();
-    trace.source_line("job.py", 2);
-    timeline(&trace, &Default::default())?;
-    let answer = peak(&trace)?;
-    analyzer::flamegraph::write(&answer, &trace, &mut Vec::new())?;
-    Ok(answer)
+/// Asks everything there is to ask, of a trace in a file and of one in memory.
+fn questions(bytes: Vec<u8>) -> Result<Peak, AnalyzerError> {
+    let ask = |trace: Trace| {
+        let named = (trace.code_files(), trace.source_files(), trace.source_line("job.py", 2), trace.summary());
+        let timeline = timeline(&trace, &Default::default())?;
+        let answer = peak(&trace)?;
+        let mut flamegraph = Vec::new();
+        analyzer::flamegraph::write(&answer, &trace, &mut flamegraph)?;
+        Ok((answer, timeline, named, flamegraph))
+    };
+    let [from_file, from_memory] = both_ways(bytes).map(|trace| trace.and_then(ask));
+    assert_eq!(format!("{from_file:?}"), format!("{from_memory:?}"));
+    from_file.map(|(answer, ..)| answer)
+}
+
+/// The trace of these bytes.
+fn opened(bytes: Vec<u8>) -> Trace {
+    let [from_file, from_memory] = both_ways(bytes).map(Result::unwrap);
+    let judged = |trace: &Trace| (trace.warnings().to_vec(), trace.complete(), trace.damaged());
+    assert_eq!(judged(&from_file), judged(&from_memory));
+    from_file
+}
+
+thread_local! {
+    /// Each test has a thread of its own.
+    static FOLDER: tempfile::TempDir = tempfile::tempdir().unwrap();
+}
+
+/// The trace of these bytes in a file, and in memory under the same name.
+fn both_ways(bytes: Vec<u8>) -> [Result<Trace, AnalyzerError>; 2] {
+    let path = FOLDER.with(|folder| folder.path().join("damaged.fil"));
+    std::fs::write(&path, &bytes).unwrap();
+    [Trace::open(&path), Trace::from_bytes(path.display().to_string(), bytes)]
 }
 
 fn chunk_offsets(bytes: &[u8]) -> Vec<usize> {
@@ -158,7 +182,7 @@ fn a_damaged_header_is_not_believed() {
 fn a_cut_trace_says_where() {
     let bytes = trace_bytes(STORY);
     let last = *chunk_offsets(&bytes).last().unwrap();
-    let trace = Trace::from_bytes("cut.fil".into(), bytes[..last + 80].to_vec()).unwrap();
+    let trace = opened(bytes[..last + 80].to_vec());
     assert!(trace.warnings()[0].contains(&format!("cut short at byte {last}")), "{:?}", trace.warnings());
 }
 
@@ -183,11 +207,11 @@ fn a_torn_chunk_that_is_there_again_is_no_damage() {
     for (torn, next) in offsets[1..].iter().zip(&offsets[2..]) {
         let beginning = &bytes[*torn..next - 1];
         let with_torn = [&bytes[..*torn], beginning, &bytes[*torn..]].concat();
-        let trace = Trace::from_bytes("torn.fil".into(), with_torn.clone()).unwrap();
+        let trace = opened(with_torn.clone());
         assert!(trace.complete() && !trace.damaged(), "{:?}", trace.warnings());
         assert_eq!(questions(with_torn).unwrap(), questions(bytes.clone()).unwrap());
         let lost = [&bytes[..*torn], beginning, &bytes[*next..]].concat();
-        assert!(Trace::from_bytes("lost.fil".into(), lost).unwrap().damaged());
+        assert!(opened(lost).damaged());
     }
 }
 
@@ -197,7 +221,7 @@ fn less_than_a_header_of_a_torn_chunk_is_no_damage() {
     let bytes = trace_bytes(STORY);
     let offsets = chunk_offsets(&bytes);
     let is_seen = |trace: &[&[u8]]| {
-        let trace = Trace::from_bytes("torn.fil".into(), trace.concat()).unwrap();
+        let trace = opened(trace.concat());
         trace.warnings().iter().any(|warning| warning.contains("damaged part"))
     };
     for (torn, next) in offsets[1..].iter().zip(&offsets[2..]) {

@@ -33,6 +33,7 @@ use crate::moment::SiteMemory;
 use crate::replay::replay;
 use crate::selection::{Selected, Selection};
 use crate::site::{Category, Site};
+use crate::soundness::UnreadableChunks;
 use crate::trace::Trace;
 
 /// Which memory a view is about, and what its rows are.
@@ -49,7 +50,7 @@ pub struct Query {
 pub struct Nothing {}
 
 /// The peak of what a query selects, who held it, and how many chunks could not be read.
-pub(crate) fn peak_rows(trace: &Trace, query: &Query) -> (PeakInstant, Vec<Row<SiteMemory>>, u64) {
+pub(crate) fn peak_rows(trace: &Trace, query: &Query) -> (PeakInstant, Vec<Row<SiteMemory>>, UnreadableChunks) {
     let mut mark = Selected::new(trace, &query.selection, HighWaterMark::default());
     let replayed = replay(trace, &mut mark);
     let mark = mark.observer;

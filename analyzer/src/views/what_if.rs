@@ -74,7 +74,7 @@ pub fn what_if(trace: &Trace, left_out: &LeftOut, query: &Query) -> Result<WhatI
         .collect();
     let mut without: Vec<Without> = Vec::new();
     while !candidates.is_empty() {
-        let won = without.iter().map(|one| peak.live_bytes - one.peak_bytes).max().unwrap_or(0);
+        let won = without.iter().map(|one| peak.live_bytes.saturating_sub(one.peak_bytes)).max().unwrap_or(0);
         if matches!(left_out, LeftOut::Best) && candidates[0].1 <= won && !without.is_empty() {
             break;
         }
