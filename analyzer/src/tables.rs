@@ -4,12 +4,14 @@ use std::io::Write;
 
 use polars::prelude::{Column, CsvWriter, DataFrame, NamedFrom, SerWriter, Series};
 
-use crate::call_view::CallView;
+use crate::call_view::{CallView, Row};
 use crate::error::AnalyzerError;
-use crate::groups::Field;
+use crate::groups::{Field, GroupName, Grouping};
 use crate::held::CallSite;
 use crate::measure::Measure;
+use crate::moment::SiteMemory;
 use crate::timeline::{Timeline, TimelineRow, TimelineTotal};
+use crate::views::{Peaks, SeparatePeak, Sizes, WhatIf};
 
 /// `function,file,line,live_bytes,live_blocks,share`: what each call site holds at an instant, and its share of
 /// `total_bytes` from 0 to 1. In the order given, nothing cut off.
@@ -30,29 +32,75 @@ pub fn call_sites(rows: &[CallSite], total_bytes: u64) -> Result<DataFrame, Anal
 
 /// The rows of a view about calls: the fields of the group, then the numbers. Nothing is cut off.
 pub fn call_view<M: Measure, A>(view: &CallView<M, A>) -> Result<DataFrame, AnalyzerError> {
-    let fields: Vec<Vec<Field>> = view.rows.iter().map(|row| row.group.fields()).collect();
-    let values: Vec<Vec<Option<u64>>> = view.rows.iter().map(|row| row.measure.values()).collect();
-    let mut columns = Vec::new();
-    for (at, &name) in view.grouping.fields().iter().enumerate() {
-        let texts = fields.iter().map(|row| match &row[at] {
-            Field::Text(text) => Some(text.as_str()),
-            Field::Number(_) => None,
-        });
-        let numbers = fields.iter().map(|row| match &row[at] {
-            Field::Number(number) => Some(*number),
-            Field::Text(_) => None,
-        });
-        let is_number = NUMBER_FIELDS.contains(&name);
-        columns.push(if is_number { column(name, numbers) } else { column(name, texts) });
-    }
-    for (at, number) in M::COLUMNS.iter().enumerate() {
-        columns.push(column(number.name, values.iter().map(|row| row[at])));
-    }
-    Ok(DataFrame::new(view.rows.len(), columns)?)
+    let rows: Vec<&Row<M>> = view.rows.iter().collect();
+    let mut columns = group_columns(view.grouping, rows.iter().map(|row| &row.group));
+    columns.extend(measure_columns(&rows));
+    Ok(DataFrame::new(rows.len(), columns)?)
 }
 
-/// Fields of groups that are numbers.
-const NUMBER_FIELDS: [&str; 2] = ["line", "process"];
+/// `peak,time_s`, the fields of the group, `live_bytes,live_blocks`: one row per peak and group.
+pub fn peaks(peaks: &Peaks) -> Result<DataFrame, AnalyzerError> {
+    let of_peak = |(at, peak): (usize, &SeparatePeak)| vec![(at as u32 + 1, seconds(peak.time_ns)); peak.rows.len()];
+    let keys: Vec<(u32, f64)> = peaks.peaks.iter().enumerate().flat_map(of_peak).collect();
+    let rows: Vec<&Row<SiteMemory>> = peaks.peaks.iter().flat_map(|peak| &peak.rows).collect();
+    let mut columns = vec![
+        column("peak", keys.iter().map(|(peak, _)| *peak)),
+        column("time_s", keys.iter().map(|(_, time_s)| *time_s)),
+    ];
+    columns.extend(group_columns(peaks.grouping, rows.iter().map(|row| &row.group)));
+    columns.extend(measure_columns(&rows));
+    Ok(DataFrame::new(rows.len(), columns)?)
+}
+
+/// `from_bytes,to_bytes,allocated_blocks,allocated_bytes`: one row per class of sizes.
+pub fn sizes(sizes: &Sizes) -> Result<DataFrame, AnalyzerError> {
+    let rows = &sizes.sizes;
+    Ok(DataFrame::new(
+        rows.len(),
+        vec![
+            column("from_bytes", rows.iter().map(|row| row.from_bytes)),
+            column("to_bytes", rows.iter().map(|row| row.to_bytes)),
+            column("allocated_blocks", rows.iter().map(|row| row.allocated_blocks)),
+            column("allocated_bytes", rows.iter().map(|row| row.allocated_bytes)),
+        ],
+    )?)
+}
+
+/// The fields of the group, `live_bytes,peak_bytes,peak_time_s`: one row per group that is left out.
+pub fn what_if(answer: &WhatIf, grouping: Grouping) -> Result<DataFrame, AnalyzerError> {
+    let rows = &answer.without;
+    let mut columns = group_columns(grouping, rows.iter().map(|row| &row.group));
+    columns.push(column("live_bytes", rows.iter().map(|row| row.live_bytes)));
+    columns.push(column("peak_bytes", rows.iter().map(|row| row.peak_bytes)));
+    columns.push(column("peak_time_s", rows.iter().map(|row| seconds(row.peak_time_ns))));
+    Ok(DataFrame::new(rows.len(), columns)?)
+}
+
+/// A column for each field of these groups.
+fn group_columns<'a>(grouping: Grouping, groups: impl Iterator<Item = &'a GroupName>) -> Vec<Column> {
+    let fields: Vec<Vec<Field>> = groups.map(GroupName::fields).collect();
+    let text = |field: &Field| match field {
+        Field::Text(text) => text.clone(),
+        Field::Number(number) => number.to_string(),
+    };
+    let number = |field: &Field| match field {
+        Field::Number(number) => Some(*number),
+        Field::Text(_) => None,
+    };
+    let names = grouping.fields().iter().enumerate();
+    let field = |(at, &name): (usize, &&'static str)| match name {
+        "line" | "process" => column(name, fields.iter().map(|row| number(&row[at]))),
+        name => column(name, fields.iter().map(|row| text(&row[at]))),
+    };
+    names.map(field).collect()
+}
+
+/// A column for each number of these rows.
+fn measure_columns<M: Measure>(rows: &[&Row<M>]) -> Vec<Column> {
+    let values: Vec<Vec<Option<u64>>> = rows.iter().map(|row| row.measure.values()).collect();
+    let numbers = M::COLUMNS.iter().enumerate();
+    numbers.map(|(at, number)| column(number.name, values.iter().map(|row| row[at]))).collect()
+}
 
 /// `time_s,function,file,line,live_bytes,max_live_bytes`: one row per bucket and call site.
 pub fn timeline(timeline: &Timeline) -> Result<DataFrame, AnalyzerError> {

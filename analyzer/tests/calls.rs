@@ -6,8 +6,10 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use analyzer::views::{self, Churn, Lifetimes, PeakLifetimes, Query, Range, RangeMemory, Temporary, Threshold, When};
-use analyzer::{CallView, Grouping, Measure, Pattern, Selection, SiteMemory, StackRow, Trace, peak};
+use analyzer::views::{
+    self, Churn, LeftOut, Lifetimes, PeakLifetimes, Query, Range, RangeMemory, Temporary, Threshold, WhatIf, When,
+};
+use analyzer::{CallView, GroupName, Grouping, Measure, Pattern, Selection, SiteMemory, StackRow, Trace, peak};
 use proptest::prelude::*;
 use support::steps::{MAPPING_STACKS, Operation, Step, granularity, steps, story};
 
@@ -49,6 +51,8 @@ struct History {
     end: Option<Instant>,
     peak_bytes: u64,
     peak: Option<Instant>,
+    /// After every event: its time, and what was alive by stack.
+    levels: Vec<(u64, BTreeMap<u32, u64>)>,
 }
 
 impl History {
@@ -89,6 +93,7 @@ impl History {
                 let life = self.alive.remove(&block).unwrap();
                 self.lives[life].end = Some(End { at, freed: false, number: 0 });
             }
+            self.note_level(at.ns);
         }
     }
 
@@ -99,6 +104,7 @@ impl History {
             Operation::Alloc { address, size, stack } => {
                 // Until it is replaced it was not freed: its thread has not made this allocation yet.
                 self.free((step.process, address), at);
+                self.note_level(ns);
                 let number = self.allocations.entry((step.process, step.thread)).or_default();
                 *number += 1;
                 let site = (step.process, step.thread, stack);
@@ -109,10 +115,21 @@ impl History {
             Operation::FailedRealloc { .. } => {}
             other => unreachable!("no blocks: {other:?}"),
         }
-        let live = self.alive.values().map(|&life| self.lives[life].size).sum();
+        let live = self.note_level(ns);
         if live > self.peak_bytes {
             (self.peak_bytes, self.peak) = (live, Some(at));
         }
+    }
+
+    fn note_level(&mut self, ns: u64) -> u64 {
+        let mut by_stack = BTreeMap::<u32, u64>::new();
+        for &life in self.alive.values() {
+            let Life { site: (_, _, stack), size, .. } = self.lives[life];
+            *by_stack.entry(stack).or_default() += size;
+        }
+        let live = by_stack.values().sum();
+        self.levels.push((ns, by_stack));
+        live
     }
 
     fn free(&mut self, block: (usize, u64), at: Instant) {
@@ -121,6 +138,37 @@ impl History {
             let number = self.allocations[&(process, thread)];
             self.lives[life].end = Some(End { at, freed: true, number });
         }
+    }
+
+    /// How many peaks there are between which memory falls, and from which it had risen, by so much.
+    fn separate_peaks(&self, least: u64) -> usize {
+        let levels = self.levels.iter().map(|(_, levels)| levels.values().sum());
+        let levels: Vec<u64> = [0].into_iter().chain(levels).collect();
+        let (mut peaks, mut from) = (0, 0);
+        while let Some(risen) =
+            (from..levels.len()).find(|&at| levels[at] >= least + levels[from..=at].iter().min().unwrap())
+        {
+            peaks += 1;
+            let falls = |at: &usize| levels[*at] + least <= *levels[risen..=*at].iter().max().unwrap();
+            let Some(fallen) = (risen..levels.len()).find(falls) else { break };
+            from = fallen;
+        }
+        peaks
+    }
+
+    /// The first highest level without a stack, and its time.
+    fn peak_without(&self, stack: u32) -> (u64, u64) {
+        let rest = |levels: &BTreeMap<u32, u64>| {
+            levels.iter().filter(|(other, _)| **other != stack).map(|(_, size)| size).sum()
+        };
+        let mut highest = (0, None);
+        for (ns, levels) in &self.levels {
+            let rest: u64 = rest(levels);
+            if rest > highest.0 {
+                highest = (rest, Some(*ns));
+            }
+        }
+        (highest.0, highest.1.unwrap_or(0))
     }
 
     /// What `measure` says of each block, by site.
@@ -244,6 +292,36 @@ proptest! {
                 kept_bytes: if lifetime_ns.is_some() { 0 } else { life.size },
             }
         }));
+
+        let sizes = views::sizes(&trace, &all.selection).unwrap();
+        for class in &sizes.sizes {
+            let in_it = || history.lives.iter().map(|life| life.size).filter(|size| (class.from_bytes..=class.to_bytes).contains(size));
+            prop_assert_eq!((class.allocated_blocks, class.allocated_bytes), (in_it().count() as u64, in_it().sum()));
+        }
+        prop_assert_eq!(sizes.allocated_blocks, history.lives.len() as u64);
+
+        let what_if = views::what_if(&trace, &LeftOut::Named(Pattern::new("*").unwrap()), &all).unwrap();
+        prop_assert_eq!(what_if.peak_bytes, history.peak_bytes);
+        for without in &what_if.without {
+            let GroupName::CallSite { line, .. } = &without.group else { panic!("no call site") };
+            prop_assert_eq!((without.peak_bytes, without.peak_time_ns), history.peak_without(*line));
+        }
+        prop_assert!(what_if.without.is_sorted_by_key(|without| without.peak_bytes));
+        let best = views::what_if(&trace, &LeftOut::Best, &all).unwrap();
+        let best_bytes = |answer: &WhatIf| answer.without.first().map(|without| without.peak_bytes);
+        prop_assert_eq!(best_bytes(&best), best_bytes(&what_if));
+
+        let peaks = views::peaks(&trace, 1000, &all).unwrap();
+        let highest = history.peak.map(|peak| (history.peak_bytes, peak.ns));
+        prop_assert_eq!(peaks.peaks.first().map(|peak| (peak.live_bytes, peak.time_ns)), highest);
+        for peak in &peaks.peaks {
+            prop_assert_eq!(peak.rows.iter().map(|row| row.measure.bytes).sum::<u64>(), peak.live_bytes);
+            let is_there = |(ns, levels): &(u64, BTreeMap<u32, u64>)| {
+                *ns == peak.time_ns && levels.values().sum::<u64>() == peak.live_bytes
+            };
+            prop_assert!(history.levels.iter().any(is_there), "{peak:?}");
+        }
+        prop_assert_eq!(peaks.peaks.len(), history.separate_peaks(peaks.least_fall_bytes));
 
         let peak_lifetimes = views::peak_lifetimes(&trace, &all).unwrap();
         prop_assert_eq!(peak_lifetimes.about.peak_bytes, history.peak_bytes);

@@ -86,11 +86,11 @@ fn trace_size(text: &str) -> Result<ByteSize, String> {
 /// What to answer, and in which form.
 #[derive(Debug, Args)]
 #[command(
-    group = ArgGroup::new("view").args(["peak", "timeline", "out_of_memory", "at", "range", "leaks", "temporary", "churn"]),
-    group = ArgGroup::new("calls").args(["at", "range", "leaks", "temporary", "churn", "lifetimes"]).multiple(true),
-    group = ArgGroup::new("with_rows").args(["peak", "out_of_memory", "at", "range", "leaks", "temporary", "churn", "lifetimes"])
+    group = ArgGroup::new("view").args(["peak", "timeline", "out_of_memory", "at", "range", "leaks", "temporary", "churn", "peaks", "what_if_freed", "sizes"]),
+    group = ArgGroup::new("calls").args(["at", "range", "leaks", "temporary", "churn", "lifetimes", "peaks", "what_if_freed", "sizes"]).multiple(true),
+    group = ArgGroup::new("with_rows").args(["peak", "out_of_memory", "at", "range", "leaks", "temporary", "churn", "lifetimes", "peaks", "what_if_freed", "sizes"])
         .multiple(true),
-    group = ArgGroup::new("with_filters").args(["peak", "at", "range", "leaks", "temporary", "churn", "lifetimes"])
+    group = ArgGroup::new("with_filters").args(["peak", "at", "range", "leaks", "temporary", "churn", "lifetimes", "peaks", "what_if_freed", "sizes"])
         .multiple(true),
 )]
 pub(crate) struct AnalyzeArguments {
@@ -106,6 +106,16 @@ pub(crate) struct AnalyzeArguments {
     /// Show what was alive when there was no more memory, and who asked for more
     #[arg(long, conflicts_with_all = ["flamegraph", "by", "buckets"])]
     pub(crate) out_of_memory: bool,
+    /// Show the N highest peaks between which memory fell
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1000), conflicts_with = "flamegraph")]
+    pub(crate) peaks: Option<u32>,
+    /// Show what the peak would be without the memory of a call site (a function, file:line or pattern), or whose absence
+    /// would lower it most
+    #[arg(long, value_name = "SITE", num_args = 0..=1, default_missing_value = "", conflicts_with = "flamegraph")]
+    pub(crate) what_if_freed: Option<String>,
+    /// Show how large the blocks were that were allocated
+    #[arg(long, conflicts_with_all = ["flamegraph", "by"])]
+    pub(crate) sizes: bool,
     /// Show what was alive at a time: seconds from the start of the job as in 1.5, a part of its time as in 40%, or end
     #[arg(long, value_name = "TIME", value_parser = Time::parse, conflicts_with = "flamegraph")]
     pub(crate) at: Option<Time>,
@@ -123,7 +133,7 @@ pub(crate) struct AnalyzeArguments {
     #[arg(long, conflicts_with = "flamegraph")]
     pub(crate) churn: bool,
     /// Show how long memory lived; with --peak, how old it was at the peak, and how long behind the peak it was freed
-    #[arg(long, conflicts_with_all = ["timeline", "out_of_memory", "at", "range", "leaks", "temporary", "churn", "flamegraph"])]
+    #[arg(long, conflicts_with_all = ["timeline", "out_of_memory", "at", "range", "leaks", "temporary", "churn", "peaks", "what_if_freed", "sizes", "flamegraph"])]
     pub(crate) lifetimes: bool,
     /// Print the whole answer as JSON
     #[arg(long, conflicts_with = "csv")]
@@ -340,6 +350,9 @@ mod tests {
             "--timeline --rows 5",
             "--rows 5",
             "--churn --leaks",
+            "--peaks 0",
+            "--sizes --by function",
+            "--sizes --peaks 3",
             "--lifetimes --churn",
             "--temporary=0",
             "--at noon",
@@ -355,6 +368,10 @@ mod tests {
             "a.fil --peak --rows 5",
             "--out-of-memory --rows 5 --json",
             "--timeline --by total --csv",
+            "--peaks 3 --by function --csv",
+            "--what-if-freed",
+            "--what-if-freed job.py:3 --json",
+            "--sizes --thread worker",
             "--peak --lifetimes --json",
             "--temporary --by function --rows 3",
             "--temporary=5",

@@ -21,7 +21,7 @@ pub use peaks::{Peaks, SeparatePeak, peaks};
 pub use range::{Range, RangeMemory, range};
 pub use sizes::{SizeClass, Sizes, sizes};
 pub use temporary::{Temporary, Threshold, temporary};
-pub use what_if::{LeftOut, WhatIf, Without, what_if};
+pub use what_if::{LeftOut, WhatIf, Without, best_without, what_if};
 
 use serde::Serialize;
 

@@ -9,6 +9,8 @@ use serde::Serialize;
 use crate::change::Change;
 use crate::error::AnalyzerError;
 use crate::groups::{GroupId, GroupName, Groups};
+use crate::held::CallSite;
+use crate::peak::Peak;
 use crate::replay::{Observer, replay};
 use crate::selection::{Pattern, Selected};
 use crate::site::Site;
@@ -67,15 +69,44 @@ pub enum LeftOut {
 /// Finds the peak without call sites, or without other groups.
 pub fn what_if(trace: &Trace, left_out: &LeftOut, query: &Query) -> Result<WhatIf, AnalyzerError> {
     let (peak, rows, unreadable_chunks) = peak_rows(trace, query);
-    let mut candidates: Vec<(GroupName, u64)> = rows
-        .into_iter()
-        .map(|row| (row.group, row.measure.bytes))
-        .filter(|(group, _)| is_for(left_out, group))
-        .collect();
+    let candidates = rows.into_iter().map(|row| (row.group, row.measure.bytes)).collect();
+    let without = peaks_without(trace, left_out, query, peak.live_bytes, candidates);
+    let losses = unreadable_events(unreadable_chunks);
+    Ok(WhatIf {
+        schema: "fil.what-if/1",
+        trace: trace.name().to_owned(),
+        command: trace.command(),
+        complete: trace.complete() && losses.is_none(),
+        warnings: trace.warnings().iter().cloned().chain(losses).collect(),
+        peak_bytes: peak.live_bytes,
+        peak_time_ns: trace.since_start(peak.ns),
+        without,
+    })
+}
+
+/// The call site without which this peak of the trace would be lowest.
+pub fn best_without(trace: &Trace, peak: &Peak) -> Option<Without> {
+    let candidate = |row: &CallSite| {
+        let CallSite { function, file, line, live_bytes, .. } = row.clone();
+        (GroupName::CallSite { file, line, function }, live_bytes)
+    };
+    let candidates = peak.call_sites.iter().map(candidate).collect();
+    peaks_without(trace, &LeftOut::Best, &Query::default(), peak.peak_bytes, candidates).into_iter().next()
+}
+
+/// What the peak would be without candidates, of which is told what they held at the peak, the largest first.
+fn peaks_without(
+    trace: &Trace,
+    left_out: &LeftOut,
+    query: &Query,
+    peak_bytes: u64,
+    mut candidates: Vec<(GroupName, u64)>,
+) -> Vec<Without> {
+    candidates.retain(|(group, _)| is_for(left_out, group));
     let mut without: Vec<Without> = Vec::new();
     while !candidates.is_empty() {
-        let won = without.iter().map(|one| peak.live_bytes.saturating_sub(one.peak_bytes)).max().unwrap_or(0);
-        if matches!(left_out, LeftOut::Best) && candidates[0].1 <= won && !without.is_empty() {
+        let won = without.iter().map(|one| peak_bytes.saturating_sub(one.peak_bytes)).max();
+        if matches!(left_out, LeftOut::Best) && won.is_some_and(|won| candidates[0].1 <= won) {
             break;
         }
         let now: Vec<(GroupName, u64)> = candidates.drain(..candidates.len().min(AT_ONCE)).collect();
@@ -99,17 +130,7 @@ pub fn what_if(trace: &Trace, left_out: &LeftOut, query: &Query) -> Result<WhatI
         }));
     }
     without.sort_by(|one, other| (one.peak_bytes, &one.group).cmp(&(other.peak_bytes, &other.group)));
-    let losses = unreadable_events(unreadable_chunks);
-    Ok(WhatIf {
-        schema: "fil.what-if/1",
-        trace: trace.name().to_owned(),
-        command: trace.command(),
-        complete: trace.complete() && losses.is_none(),
-        warnings: trace.warnings().iter().cloned().chain(losses).collect(),
-        peak_bytes: peak.live_bytes,
-        peak_time_ns: trace.since_start(peak.ns),
-        without,
-    })
+    without
 }
 
 fn is_for(left_out: &LeftOut, group: &GroupName) -> bool {

@@ -7,7 +7,7 @@ use analyzer::views::{self, Query, Range, Threshold, When};
 use analyzer::{CallView, Grouping, Measure, Pattern, Selection, Trace, tables};
 use serde::Serialize;
 
-use crate::analyze::{Screen, view_table, write_csv, write_json};
+use crate::analyze::{Screen, other_views, view_table, write_csv, write_json};
 use crate::arguments::{AnalyzeArguments, Filters, Rows};
 use crate::error::CliError;
 use crate::quantities::{count, duration, share};
@@ -16,7 +16,13 @@ use crate::times::Time;
 /// Whether such a view is asked for.
 pub(crate) fn is_asked(arguments: &AnalyzeArguments) -> bool {
     let AnalyzeArguments { at, range, leaks, temporary, churn, lifetimes, .. } = arguments;
-    at.is_some() || range.is_some() || *leaks || temporary.is_some() || *churn || *lifetimes
+    at.is_some()
+        || range.is_some()
+        || *leaks
+        || temporary.is_some()
+        || *churn
+        || *lifetimes
+        || other_views::is_asked(arguments)
 }
 
 /// Which memory an answer is about.
@@ -39,6 +45,9 @@ pub(crate) fn write(
     out: impl Write,
 ) -> Result<(), CliError> {
     let query = Query { selection: selection(&arguments.filters)?, grouping: grouping(arguments.by)? };
+    if other_views::is_asked(arguments) {
+        return other_views::write(arguments, &query, trace, screen, out);
+    }
     let form = Form { arguments, trace, screen };
     let length_ns = trace.duration_ns();
     if let Some(at) = arguments.at {

@@ -7,6 +7,7 @@ mod call_site_table;
 mod call_views;
 pub(crate) mod flamegraph_file;
 mod open;
+mod other_views;
 pub(crate) mod out_of_memory_text;
 mod paths;
 pub(crate) mod peak_table;

@@ -4,11 +4,11 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use analyzer::bytes::human_bytes;
-use analyzer::{Peak, Trace};
+use analyzer::{Peak, Trace, views};
 
 use crate::analyze::paths::location;
 use crate::analyze::terminal_text::{keep_start, printable};
-use crate::analyze::{Screen, out_of_memory_text};
+use crate::analyze::{Screen, other_views, out_of_memory_text};
 use crate::error::CliError;
 use crate::quantities::{count, duration, share};
 use crate::record::{analyze_command, how_it_ended};
@@ -50,10 +50,16 @@ fn write_lines(path: &Path, trace: &Trace, peak: &Peak, screen: &Screen, out: &m
         writeln!(out, "{}", line.trim_end())?;
     }
 
+    if let Some(without) = views::best_without(trace, peak) {
+        writeln!(out)?;
+        writeln!(out, "{}", other_views::sentence(&without, peak.peak_bytes, trace))?;
+    }
+
     let command = analyze_command(path);
     writeln!(out)?;
     writeln!(out, "Go on with:")?;
     writeln!(out, "  {command} --peak                   who holds the memory at its peak")?;
+    writeln!(out, "  {command} --peak --lifetimes       how long that memory had been there, and when it went")?;
     writeln!(out, "  {command} --timeline               memory over time")?;
     writeln!(out, "  {command} --flamegraph peak.svg    the call stacks at the peak, to look at")
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use analyzer::bytes::human_bytes;
-use analyzer::{CallView, Field, GroupName, Grouping, Measure, Row, Trace, Unit};
+use analyzer::{CallView, GroupName, Grouping, Measure, Row, Trace, Unit};
 
 use crate::analyze::Screen;
 use crate::analyze::paths::place;
@@ -29,10 +29,15 @@ pub(crate) fn write<M: Measure, A>(
     if !rest.is_empty() {
         lines.push(line_of_rest(rest, &view.total, view.grouping));
     }
-    table::write(header(M::COLUMNS.iter().map(|column| column.heading), view.grouping), lines, screen, out)
+    table::write(
+        header(["share"].into_iter().chain(M::COLUMNS.iter().map(|column| column.heading)), view.grouping),
+        lines,
+        screen,
+        out,
+    )
 }
 
-fn header<'a>(headings: impl Iterator<Item = &'a str>, grouping: Grouping) -> TableLine {
+pub(crate) fn header<'a>(headings: impl Iterator<Item = &'a str>, grouping: Grouping) -> TableLine {
     let [name, location, source] = match grouping {
         Grouping::CallSite => ["function", "location", "source"],
         Grouping::Function => ["function", "file", ""],
@@ -42,28 +47,30 @@ fn header<'a>(headings: impl Iterator<Item = &'a str>, grouping: Grouping) -> Ta
         Grouping::Process => ["process", "command", ""],
         Grouping::Category => ["kind of memory", "", ""],
     };
-    let numbers = ["share"].into_iter().chain(headings).map(str::to_owned).collect();
+    let numbers = headings.map(str::to_owned).collect();
     TableLine { numbers, name: name.to_owned(), location: location.to_owned(), source: source.to_owned() }
 }
 
 fn line_of<M: Measure>(row: &Row<M>, total: &M, trace: &Trace) -> TableLine {
-    let [name, location, source] = match &row.group {
+    let [name, location, source] = texts(&row.group, trace);
+    TableLine { numbers: numbers(&row.measure, total), name, location, source }
+}
+
+/// What a row is about: a name, where that is, and the line of source there.
+pub(crate) fn texts(group: &GroupName, trace: &Trace) -> [String; 3] {
+    let texts = match group {
         GroupName::CallSite { file, line, function } => {
             [function.clone(), place(file, *line, trace), trace.source_line(file, *line).unwrap_or_default()]
         }
         GroupName::Function { file, function } => [function.clone(), place(file, 0, trace), String::new()],
         GroupName::File { file } => [place(file, 0, trace), String::new(), String::new()],
         GroupName::Thread { process, thread } => [thread.clone(), process.to_string(), String::new()],
-        other => {
-            let mut fields = other.fields().into_iter().map(|field| match field {
-                Field::Text(text) => text,
-                Field::Number(number) => number.to_string(),
-            });
-            [fields.next().unwrap_or_default(), fields.next().unwrap_or_default(), String::new()]
+        GroupName::Package { package: name } | GroupName::Category { category: name } => {
+            [name.clone(), String::new(), String::new()]
         }
+        GroupName::Process { process, command } => [process.to_string(), command.clone(), String::new()],
     };
-    let [name, location, source] = [name, location, source].map(|text| printable(&text));
-    TableLine { numbers: numbers(&row.measure, total), name, location, source }
+    texts.map(|text| printable(&text))
 }
 
 fn line_of_rest<M: Measure>(rest: &[Row<M>], total: &M, grouping: Grouping) -> TableLine {
