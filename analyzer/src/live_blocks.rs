@@ -22,9 +22,15 @@ struct Shard<B> {
     /// By image.
     blocks: Vec<BlocksByAddress<B>>,
     /// The last free of the last chunk of threads that had one here, and what it freed.
-    kept: HashMap<(ImageIndex, ThreadNumber), (u64, Option<Block<B>>)>,
+    kept: HashMap<(ImageIndex, ThreadNumber), Kept<B>>,
     /// What the steps of each segment have found.
     found: Vec<Found<B>>,
+}
+
+/// What was at an address before it was freed.
+struct Kept<B> {
+    address: u64,
+    block: Option<Block<B>>,
 }
 
 type BlocksByAddress<B> = HashMap<u64, Block<B>, BuildHasherDefault<AddressHasher>>;
@@ -96,10 +102,11 @@ impl<B: Birth> Shard<B> {
             StepKind::Keep(thread) => {
                 let freed = blocks.remove(&address);
                 found.own.extend(freed.map(gone));
-                self.kept.insert((step.image, thread), (address, freed));
+                self.kept.insert((step.image, thread), Kept { address, block: freed });
             }
             StepKind::Revive(thread) => {
-                if let Some((kept_address, Some(block))) = self.kept.remove(&(step.image, thread))
+                if let Some(Kept { address: kept_address, block: Some(block) }) =
+                    self.kept.remove(&(step.image, thread))
                     && kept_address == address
                 {
                     found.extra.extend(blocks.insert(address, block).map(gone));
