@@ -10,7 +10,7 @@ from inside import TICK_S, look_inside, name_and_user_s
 BUSY = """
 import threading, time
 def work():
-    while time.thread_time() < 0.3: pass
+    while time.thread_time() < 0.3: sum(range(10_000))
 thread = threading.Thread(target=work)
 thread.start()
 open("/proc/self/task/%d/comm" % thread.native_id, "w").write("fil-recorder")
