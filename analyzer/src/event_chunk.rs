@@ -123,7 +123,10 @@ impl EventChunk {
                     chunk.events.push(BlockEvent { address, size: 0, what: FREE });
                 }
                 Ok(Event::Time { ns }) => run.next(&mut chunk.runs, chunk.events.len(), |run| run.ns = ns),
-                Ok(Event::Turn { turn }) => run.next(&mut chunk.runs, chunk.events.len(), |run| run.turn = turn),
+                // They rise, whatever a damaged trace says: the schedule goes by the first one.
+                Ok(Event::Turn { turn }) => {
+                    run.next(&mut chunk.runs, chunk.events.len(), |run| run.turn = turn.max(run.turn));
+                }
                 Ok(Event::UndoFree) => chunk.undo_free(),
                 Ok(rare) => chunk.push_rare(rare),
                 Err(_) => chunk.unreadable = Some(UnreadableChunk::Undecodable),

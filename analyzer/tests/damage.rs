@@ -312,3 +312,27 @@ fn numbers_beyond_reason_are_survived() {
     timeline(&trace, &Default::default()).unwrap();
     analyzer::flamegraph::write(&answer, &trace, &mut Vec::new()).unwrap();
 }
+
+/// The order in which chunks are decoded goes by the turns in their headers; a turn that falls below must not change what
+/// comes first, or answers would depend on how many chunks are decoded at once.
+#[test]
+fn a_turn_that_falls_changes_nothing_however_the_work_is_cut_up() {
+    let story = "process 10 command=python,job.py
+        turn 20
+        time 100
+        alloc 1000 43
+        thread 2
+        turn 60
+        time 3000
+        late-turn 3
+        alloc 2000 0
+        end";
+    let answer = |batch_chunks| {
+        let mut trace = Trace::from_bytes("forged.fil".into(), trace_bytes(story)).unwrap();
+        trace.set_granularity(analyzer::Granularity { batch_chunks, ..Default::default() });
+        let peak = peak(&trace).unwrap();
+        (peak.peak_bytes, peak.peak_time_ns)
+    };
+    assert_eq!(answer(32), answer(1));
+    assert_eq!(answer(32), (43, 100));
+}
