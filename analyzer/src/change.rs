@@ -9,16 +9,30 @@ use crate::site::SiteId;
 pub(crate) struct Change<B> {
     pub(crate) bytes: i64,
     pub(crate) site: SiteId,
-    pub(crate) blocks: i32,
+    pub(crate) blocks: i16,
+    pub(crate) kind: ChangeKind,
     /// When it came to life.
     pub(crate) birth: B,
+}
+
+/// What a [`Change`] is. By all of them the live memory of the site changes by the bytes and blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ChangeKind {
+    /// Memory comes to life: it is younger than all that came before.
+    Begin,
+    /// A life ends.
+    End,
+    /// An end did not take place: memory was moved by mremap, or a free was undone. It is as old as its birth says.
+    Return,
+    /// A mapping is in two pieces from now on: one more, and no byte.
+    Cut,
 }
 
 impl<B: Birth> Change<B> {
     /// No change.
     #[inline]
     pub(crate) fn none() -> Change<B> {
-        Change { bytes: 0, site: SiteId(u32::MAX), blocks: 0, birth: B::default() }
+        Change { bytes: 0, site: SiteId(u32::MAX), blocks: 0, kind: ChangeKind::Begin, birth: B::default() }
     }
 
     #[inline]
@@ -28,7 +42,14 @@ impl<B: Birth> Change<B> {
 
     #[inline]
     pub(crate) fn of_alloc(block: Block<B>) -> Change<B> {
-        Change { bytes: block.size as i64, site: block.site, blocks: 1, birth: block.birth }
+        let kind = ChangeKind::Begin;
+        Change { bytes: block.size as i64, site: block.site, blocks: 1, kind, birth: block.birth }
+    }
+
+    /// A block whose free did not take place.
+    #[inline]
+    pub(crate) fn of_return(block: Block<B>) -> Change<B> {
+        Change { kind: ChangeKind::Return, ..Change::of_alloc(block) }
     }
 
     #[inline]
@@ -39,6 +60,6 @@ impl<B: Birth> Change<B> {
     /// The end of what comes to life by this change.
     #[inline]
     pub(crate) fn of_end(self) -> Change<B> {
-        Change { bytes: self.bytes.wrapping_neg(), blocks: -self.blocks, ..self }
+        Change { bytes: self.bytes.wrapping_neg(), blocks: -self.blocks, kind: ChangeKind::End, ..self }
     }
 }

@@ -110,7 +110,7 @@ impl<B: Birth> Shard<B> {
                     && kept_address == address
                 {
                     found.extra.extend(blocks.insert(address, block).map(gone));
-                    found.own.push((position, Change::of_alloc(block)));
+                    found.own.push((position, Change::of_return(block)));
                 }
             }
         }

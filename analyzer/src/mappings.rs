@@ -11,6 +11,7 @@ use std::ops::Range;
 use format::MappingKind;
 
 use crate::birth::Instant;
+use crate::change::ChangeKind;
 use crate::site::SiteId;
 
 /// Mapped ranges by first address.
@@ -36,7 +37,8 @@ pub(crate) struct MappingChange {
     pub(crate) site: SiteId,
     pub(crate) bytes: i64,
     /// Pieces: a range split in two is one more.
-    pub(crate) blocks: i32,
+    pub(crate) blocks: i16,
+    pub(crate) kind: ChangeKind,
     /// When what begins or ends here was made what it is.
     pub(crate) birth: Instant,
 }
@@ -53,11 +55,25 @@ pub(crate) struct Unmapped {
 impl Mappings {
     /// Maps a range.
     pub(crate) fn map(&mut self, range: Range<u64>, mapped: Mapped, changes: &mut Vec<MappingChange>) {
+        self.map_again(range, 0, mapped, changes);
+    }
+
+    /// Maps a range of which so many bytes, from its beginning on, had been there before.
+    fn map_again(&mut self, range: Range<u64>, returned: u64, mapped: Mapped, changes: &mut Vec<MappingChange>) {
         self.unmap(range.clone(), changes);
-        if !range.is_empty() {
-            changes.push(MappingChange { site: mapped.site, bytes: bytes(&range), blocks: 1, birth: mapped.birth });
-            self.ranges.insert(range.start, (range.end, mapped));
+        if range.is_empty() {
+            return;
         }
+        let Mapped { site, birth, .. } = mapped;
+        let (length, returned) = (bytes(&range), returned.min(range.end - range.start) as i64);
+        let mut change = |kind, bytes, blocks| changes.push(MappingChange { site, bytes, blocks, kind, birth });
+        if returned > 0 {
+            change(ChangeKind::Return, returned, 1);
+        }
+        if returned < length {
+            change(ChangeKind::Begin, length - returned, i16::from(returned == 0));
+        }
+        self.ranges.insert(range.start, (range.end, mapped));
     }
 
     /// Unmaps a range.
@@ -69,7 +85,13 @@ impl Mappings {
         for (piece, mapped) in self.overlapping(&range) {
             self.ranges.remove(&piece.start);
             let Mapped { site, birth, .. } = mapped;
-            changes.push(MappingChange { site, bytes: bytes(&piece).wrapping_neg(), blocks: -1, birth });
+            changes.push(MappingChange {
+                site,
+                bytes: bytes(&piece).wrapping_neg(),
+                blocks: -1,
+                kind: ChangeKind::End,
+                birth,
+            });
             unmapped.pieces.push((piece.start - range.start..piece.end - range.start, mapped));
         }
         unmapped
@@ -91,22 +113,24 @@ impl Mappings {
         mut site_of: impl FnMut(MappingKind, bool) -> SiteId,
         changes: &mut Vec<MappingChange>,
     ) {
-        let mut pieces = unmapped.pieces.clone();
-        if let Some((last_piece, last)) = pieces.last_mut()
+        // Each with how many bytes of it had been there before.
+        let mut pieces: Vec<(Range<u64>, u64, Mapped)> =
+            unmapped.pieces.iter().map(|(piece, mapped)| (piece.clone(), piece.end - piece.start, *mapped)).collect();
+        if let Some((last_piece, _, last)) = pieces.last_mut()
             && last_piece.end == unmapped.length
         {
             let site = site_of(last.kind, last.accessible);
             if site == last.site {
                 last_piece.end = u64::MAX;
             } else {
-                let beyond = (unmapped.length..u64::MAX, Mapped { site, birth: now, ..*last });
+                let beyond = (unmapped.length..u64::MAX, 0, Mapped { site, birth: now, ..*last });
                 pieces.push(beyond);
             }
         }
         self.unmap(range.clone(), changes);
-        for (piece, mapped) in pieces {
+        for (piece, returned, mapped) in pieces {
             let place = |offset: u64| range.start.saturating_add(offset).min(range.end);
-            self.map(place(piece.start)..place(piece.end), mapped, changes);
+            self.map_again(place(piece.start)..place(piece.end), returned, mapped, changes);
         }
     }
 
@@ -138,7 +162,7 @@ impl Mappings {
         let right = (std::mem::replace(end, edge), *mapped);
         let Mapped { site, birth, .. } = *mapped;
         self.ranges.insert(edge, right);
-        Some(MappingChange { site, bytes: 0, blocks: 1, birth })
+        Some(MappingChange { site, bytes: 0, blocks: 1, kind: ChangeKind::Cut, birth })
     }
 
     /// The ranges that have a part in this one, in their order.

@@ -148,9 +148,9 @@ impl<B: Birth> Segmenter<B> {
     }
 
     fn push_change(&mut self, position: u32, change: &MappingChange) {
-        let &MappingChange { site, bytes, blocks, birth } = change;
+        let &MappingChange { site, bytes, blocks, kind, birth } = change;
         let birth = B::at(birth.order, birth.ns);
-        self.current.extras.push((position, Extra::Change(Change { bytes, site, blocks, birth })));
+        self.current.extras.push((position, Extra::Change(Change { bytes, site, blocks, kind, birth })));
     }
 
     fn apply_rare(&mut self, position: u32, image: ImageIndex, thread: ThreadNumber, chunk: &EventChunk, event: Event) {

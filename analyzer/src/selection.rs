@@ -37,16 +37,25 @@ pub struct Pattern {
 impl Pattern {
     /// Reads a pattern.
     pub fn new(text: &str) -> Result<Pattern, AnalyzerError> {
+        let escaped: String = text.chars().map(escape_but_wildcards).collect();
         let glob = |pattern: &str| {
             let glob = globset::GlobBuilder::new(pattern).literal_separator(false).backslash_escape(true).build();
             glob.map(|glob| glob.compile_matcher())
                 .map_err(|error| AnalyzerError::Pattern { pattern: text.to_owned(), reason: error.kind().to_string() })
         };
-        Ok(Pattern { whole: glob(text)?, ending: glob(&format!("*[./]{text}"))? })
+        Ok(Pattern { whole: glob(&escaped)?, ending: glob(&format!("*[./]{escaped}"))? })
     }
 
     pub(crate) fn is_for(&self, name: &str) -> bool {
         self.whole.is_match(name) || self.ending.is_match(name)
+    }
+}
+
+/// globset knows more syntax, which is a part of names here.
+fn escape_but_wildcards(character: char) -> String {
+    match character {
+        '*' | '?' => character.to_string(),
+        other => globset::escape(&other.to_string()),
     }
 }
 
@@ -58,23 +67,19 @@ impl Selection {
     }
 }
 
-/// Passes on to an observer what is selected.
-pub(crate) struct Selected<'a, O> {
-    pub(crate) observer: O,
+/// Says of sites whether they are selected.
+pub(crate) struct SiteFilter<'a> {
     selection: &'a Selection,
     images: &'a [Image],
     resolver: StackResolver<'a>,
-    /// By site.
-    included: Vec<bool>,
 }
 
-impl<'a, O: Observer> Selected<'a, O> {
-    pub(crate) fn new(trace: &'a Trace, selection: &'a Selection, observer: O) -> Selected<'a, O> {
-        let resolver = StackResolver::new(trace.images());
-        Selected { observer, selection, images: trace.images(), resolver, included: Vec::new() }
+impl<'a> SiteFilter<'a> {
+    pub(crate) fn new(trace: &'a Trace, selection: &'a Selection) -> SiteFilter<'a> {
+        SiteFilter { selection, images: trace.images(), resolver: StackResolver::new(trace.images()) }
     }
 
-    fn includes(&mut self, site: &Site) -> bool {
+    pub(crate) fn includes(&mut self, site: &Site) -> bool {
         let Selection { processes, threads, categories, functions, files } = self.selection;
         let image = &self.images[site.image.index()];
         let is_any = |patterns: &[Pattern], name: &str| patterns.iter().any(|pattern| pattern.is_for(name));
@@ -90,11 +95,25 @@ impl<'a, O: Observer> Selected<'a, O> {
     }
 }
 
+/// Passes on to an observer what is selected.
+pub(crate) struct Selected<'a, O> {
+    pub(crate) observer: O,
+    filter: SiteFilter<'a>,
+    /// By site.
+    included: Vec<bool>,
+}
+
+impl<'a, O: Observer> Selected<'a, O> {
+    pub(crate) fn new(trace: &'a Trace, selection: &'a Selection, observer: O) -> Selected<'a, O> {
+        Selected { observer, filter: SiteFilter::new(trace, selection), included: Vec::new() }
+    }
+}
+
 impl<O: Observer> Observer for Selected<'_, O> {
     type Birth = O::Birth;
 
     fn new_site(&mut self, site: &Site) {
-        let included = self.selection.is_all() || self.includes(site);
+        let included = self.filter.includes(site);
         self.included.push(included);
         self.observer.new_site(site);
     }

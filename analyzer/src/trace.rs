@@ -157,6 +157,12 @@ impl Trace {
         self.since_start(end_ns.max(last_ns))
     }
 
+    /// Nanoseconds from the start of the job to the last recorded instant of its own process. Others may have gone on.
+    pub fn job_end_ns(&self) -> u64 {
+        let job = self.images.iter().find(|image| image.ends_job);
+        job.map_or(self.duration_ns(), |image| self.since_start(image.last_ns))
+    }
+
     /// How many processes there were. One that became another program by exec is still one, though each of its
     /// programs has an entry of its own in [`Trace::processes`].
     pub fn process_count(&self) -> usize {

@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use analyzer::views::{
     self, Churn, LeftOut, Lifetimes, PeakLifetimes, Query, Range, RangeMemory, Temporary, Threshold, WhatIf, When,
@@ -53,6 +53,8 @@ struct History {
     peak: Option<Instant>,
     /// After every event: its time, and what was alive by stack.
     levels: Vec<(u64, BTreeMap<u32, u64>)>,
+    /// Those of them that come from the end of a process.
+    departures: BTreeSet<usize>,
 }
 
 impl History {
@@ -88,12 +90,15 @@ impl History {
             if process == 0 {
                 self.end.get_or_insert(at);
             }
+            let before: u64 = self.alive.values().map(|&life| self.lives[life].size).sum();
             let blocks: Vec<_> = self.alive.keys().filter(|(owner, _)| *owner == process).copied().collect();
             for block in blocks {
                 let life = self.alive.remove(&block).unwrap();
                 self.lives[life].end = Some(End { at, freed: false, number: 0 });
             }
-            self.note_level(at.ns);
+            if self.note_level(at.ns) < before {
+                self.departures.insert(self.levels.len() - 1);
+            }
         }
     }
 
@@ -142,8 +147,20 @@ impl History {
 
     /// How many peaks there are between which memory falls, and from which it had risen, by so much.
     fn separate_peaks(&self, least: u64) -> usize {
-        let levels = self.levels.iter().map(|(_, levels)| levels.values().sum());
-        let levels: Vec<u64> = [0].into_iter().chain(levels).collect();
+        let levels = self.levels.iter().enumerate();
+        let levels = levels.map(|(at, (_, levels))| (levels.values().sum::<u64>(), self.departures.contains(&at)));
+        let mut levels: Vec<(u64, bool)> = [(0, true)].into_iter().chain(levels).collect();
+        levels.dedup_by(|next, last| {
+            let same = next.0 == last.0;
+            last.1 |= same && next.1;
+            same
+        });
+        // What is there between a free and an allocation only does not count.
+        let is_dip = |at: usize| {
+            let (level, departure) = levels[at];
+            !departure && level < levels[at - 1].0 && levels.get(at + 1).is_some_and(|next| next.0 > level)
+        };
+        let levels: Vec<u64> = (0..levels.len()).filter(|&at| at == 0 || !is_dip(at)).map(|at| levels[at].0).collect();
         let (mut peaks, mut from) = (0, 0);
         while let Some(risen) =
             (from..levels.len()).find(|&at| levels[at] >= least + levels[from..=at].iter().min().unwrap())
@@ -239,7 +256,7 @@ proptest! {
 
         let at = views::at(&trace, When::Time(first), &all).unwrap();
         let alive = history.alive(|born, end| born.ns <= first && end.is_none_or(|end| end.ns > first));
-        prop_assert_eq!(by_site(&at), if first >= history.end.unwrap().ns { by_site(&at) } else { alive });
+        prop_assert_eq!(by_site(&at), alive);
 
         let leaks = views::at(&trace, When::End, &all).unwrap();
         let job_end = history.end.unwrap();
@@ -362,11 +379,30 @@ proptest! {
             add_up(&views::lifetimes(&trace, &query).unwrap())?;
             let (peak_lifetimes, peak) = (views::peak_lifetimes(&trace, &query).unwrap(), peak(&trace).unwrap());
             add_up(&peak_lifetimes)?;
+            // Also where mremap takes memory away and puts it back.
+            for row in &peak_lifetimes.rows {
+                prop_assert!(row.measure.freed_bytes <= row.measure.live_bytes, "{row:?}");
+            }
+            for row in &views::temporary(&trace, Threshold { within_allocations: 2 }, &query).unwrap().rows {
+                prop_assert!(row.measure.temporary_bytes <= row.measure.allocated_bytes, "{row:?}");
+            }
             prop_assert_eq!(peak_lifetimes.total.live_bytes, peak.peak_bytes);
             prop_assert_eq!(views::at(&trace, When::End, &query).unwrap().total.bytes, peak.end_bytes);
             let allocated = |row: &RangeMemory| Churn { allocated_bytes: row.allocated_bytes, allocated_blocks: row.allocated_blocks };
             prop_assert_eq!(allocated(&range.total), churn.total);
         }
+    }
+
+    /// What is not selected separates an allocation from its free, too.
+    #[test]
+    fn what_is_temporary_does_not_depend_on_the_selection(steps in steps(0..300), within in 1..4u32) {
+        let trace: Trace = support::open(&story(&steps));
+        let threshold = Threshold { within_allocations: within };
+        let whole = by_site(&views::temporary(&trace, threshold, &Query::default()).unwrap());
+        let selection = Selection { functions: vec![Pattern::new("f1").unwrap()], ..Selection::default() };
+        let part = by_site(&views::temporary(&trace, threshold, &Query { selection, ..Query::default() }).unwrap());
+        let expected = whole.into_iter().filter(|((_, _, stack), _)| *stack == 1).collect();
+        prop_assert_eq!(part, expected);
     }
 
     #[test]
@@ -381,7 +417,7 @@ proptest! {
         prop_assert_eq!(selected(of_process), kept(&|(process, _, _)| process == 1));
         let of_thread = Selection { threads: vec!["thread 2".to_owned()], ..Selection::default() };
         prop_assert_eq!(selected(of_thread), kept(&|(_, thread, _)| thread == 2));
-        let of_function = Selection { functions: vec![Pattern::new("f[13]").unwrap()], ..Selection::default() };
+        let of_function = Selection { functions: vec![Pattern::new("f1").unwrap(), Pattern::new("?3").unwrap()], ..Selection::default() };
         prop_assert_eq!(selected(of_function), kept(&|(_, _, stack)| [1, 3].contains(&stack)));
         let of_kind = Selection { categories: vec!["heap".to_owned()], ..Selection::default() };
         prop_assert_eq!(selected(of_kind), kept(&|(_, _, stack)| stack < MAPPING_STACKS));
@@ -399,4 +435,75 @@ fn add_up<M: Measure + std::fmt::Debug, A>(view: &CallView<M, A>) -> Result<(), 
     prop_assert_eq!(&sum(&mut view.rows.iter().map(|row| &row.measure)), &view.total);
     prop_assert_eq!(&sum(&mut view.stacks.iter().map(|row| &row.measure)), &view.total);
     Ok(())
+}
+
+/// One mapping, which moves: it is not allocated again, and it is as old as it is.
+#[test]
+fn what_mremap_moves_lives_on() {
+    let trace = support::open(
+        "process 10 command=python,job.py
+        code 1 f1 job.py 1
+        path 1 0 1
+        time 100
+        map 4096 8192 stack=1
+        time 200
+        unmap 4096 8192
+        remap 40960 8192 stack=1
+        time 300
+        unmap 40960 8192
+        remap 409600 4096 stack=1
+        time 400
+        unmap 409600 4096
+        end",
+    );
+    let all = Query::default();
+    let churn = views::churn(&trace, &all).unwrap().total;
+    assert_eq!((churn.allocated_bytes, churn.allocated_blocks), (8192, 1));
+    let lifetimes = views::lifetimes(&trace, &all).unwrap().total;
+    assert_eq!((lifetimes.freed_blocks, lifetimes.longest_ns, lifetimes.kept_bytes), (1, 300, 0));
+    let peak = views::peak_lifetimes(&trace, &all).unwrap().total;
+    assert_eq!((peak.live_bytes, peak.freed_bytes), (8192, 8192));
+    // Half of it went after 200 ns, the rest after 300.
+    assert_eq!(peak.freed_after_ns(), Some(250));
+    let range = views::range(&trace, Range { from_ns: 150, to_ns: 250 }, &all).unwrap().total;
+    assert_eq!((range.allocated_bytes, range.freed_bytes, range.retained_bytes), (0, 0, 0));
+}
+
+/// A list that grows does so by realloc: between its two events there is less, and nobody can tell.
+#[test]
+fn a_realloc_is_no_fall() {
+    let story = "process 10 command=python,job.py
+        alloc 1000 100
+        free 1000
+        alloc 2000 200
+        free 2000
+        alloc 1000 400
+        free 1000
+        alloc 5000 10
+        alloc 6000 390
+        end";
+    let peaks = views::peaks(&support::open(story), 10, &Query::default()).unwrap();
+    let levels: Vec<u64> = peaks.peaks.iter().map(|peak| peak.live_bytes).collect();
+    // The last free is followed by a small block: that is a fall.
+    assert_eq!(levels, [400, 400]);
+}
+
+/// Memory of a process that outlives the job is there after the job's end.
+#[test]
+fn a_time_may_be_behind_the_end_of_the_job() {
+    let story = "process 10 command=python,job.py
+        time 100
+        alloc 1000 100
+        process 11 start=50 fork=10
+        thread 1
+        time 200
+        alloc 2000 7
+        time 300
+        free 2000
+        end";
+    let trace = support::open(story);
+    let at = |ns| views::at(&trace, When::Time(ns), &Query::default()).unwrap().total.bytes;
+    assert_eq!((at(100), at(250), at(300)), (100, 7, 0));
+    assert_eq!(views::at(&trace, When::End, &Query::default()).unwrap().total.bytes, 100);
+    assert_eq!(trace.job_end_ns(), 100);
 }

@@ -90,7 +90,7 @@ fn trace_size(text: &str) -> Result<ByteSize, String> {
     group = ArgGroup::new("calls").args(["at", "range", "leaks", "temporary", "churn", "lifetimes", "peaks", "what_if_freed", "sizes"]).multiple(true),
     group = ArgGroup::new("with_rows").args(["peak", "out_of_memory", "at", "range", "leaks", "temporary", "churn", "lifetimes", "peaks", "what_if_freed", "sizes"])
         .multiple(true),
-    group = ArgGroup::new("with_filters").args(["peak", "at", "range", "leaks", "temporary", "churn", "lifetimes", "peaks", "what_if_freed", "sizes"])
+    group = ArgGroup::new("with_filters").args(["peak", "flamegraph", "at", "range", "leaks", "temporary", "churn", "lifetimes", "peaks", "what_if_freed", "sizes"])
         .multiple(true),
 )]
 pub(crate) struct AnalyzeArguments {
@@ -111,7 +111,7 @@ pub(crate) struct AnalyzeArguments {
     pub(crate) peaks: Option<u32>,
     /// Show what the peak would be without the memory of a call site (a function, file:line or pattern), or whose absence
     /// would lower it most
-    #[arg(long, value_name = "SITE", num_args = 0..=1, default_missing_value = "", conflicts_with = "flamegraph")]
+    #[arg(long, value_name = "SITE", num_args = 0..=1, require_equals = true, default_missing_value = "", conflicts_with = "flamegraph")]
     pub(crate) what_if_freed: Option<String>,
     /// Show how large the blocks were that were allocated
     #[arg(long, conflicts_with_all = ["flamegraph", "by"])]
@@ -149,7 +149,7 @@ pub(crate) struct AnalyzeArguments {
     pub(crate) rows: u32,
     /// What the rows are: call-site, function, file, package, thread, process or category; in the CSV or JSON of the timeline
     /// call-site or total
-    #[arg(long, value_enum, hide_possible_values = true, default_value_t = Rows::CallSite, value_name = "ROWS", conflicts_with = "peak")]
+    #[arg(long, value_enum, hide_possible_values = true, default_value_t = Rows::CallSite, value_name = "ROWS")]
     pub(crate) by: Rows,
     /// Steps of time in the timeline
     #[arg(long, value_name = "N", requires = "timeline", value_parser = value_parser!(u32).range(1..=100_000))]
@@ -346,7 +346,6 @@ mod tests {
             "--out-of-memory --buckets 3",
             "--peak --out-of-memory",
             "--peak --json --csv",
-            "--peak --by total",
             "--timeline --rows 5",
             "--rows 5",
             "--churn --leaks",
@@ -370,7 +369,9 @@ mod tests {
             "--timeline --by total --csv",
             "--peaks 3 --by function --csv",
             "--what-if-freed",
-            "--what-if-freed job.py:3 --json",
+            "--what-if-freed=job.py:3 --json",
+            "--flamegraph a.svg --function f",
+            "--peak --lifetimes --by function",
             "--sizes --thread worker",
             "--peak --lifetimes --json",
             "--temporary --by function --rows 3",

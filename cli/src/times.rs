@@ -29,7 +29,11 @@ impl Time {
         let text = text.trim();
         let number = |digits: &str| {
             let number = f64::from_str(digits.trim()).ok().filter(|number| (0.0..=MOST_SECONDS).contains(number));
-            number.ok_or_else(|| format!("{text:?} is no time: write seconds as in 1.5, a part as in 40%, or end"))
+            number.ok_or_else(|| {
+                format!(
+                    "{text:?} is no time: write seconds as in 1.5, milliseconds as in 250ms, a part as in 40%, or end"
+                )
+            })
         };
         if text == "end" {
             Ok(Time::End)
@@ -43,12 +47,13 @@ impl Time {
         }
     }
 
-    /// Nanoseconds from the start of a job that took so long.
-    pub(crate) fn in_job(self, duration_ns: u64) -> u64 {
+    /// Nanoseconds from the start of a job whose recording took so long, and whose own process ended then: others may have gone
+    /// on.
+    pub(crate) fn in_job(self, duration_ns: u64, end_ns: u64) -> u64 {
         match self {
             Time::Nanoseconds(ns) => ns,
             Time::Part(part) => (duration_ns as f64 * part).round() as u64,
-            Time::End => duration_ns,
+            Time::End => end_ns,
         }
     }
 }
@@ -82,9 +87,9 @@ mod tests {
             ("20ms", 20_000_000),
             ("0", 0),
             ("40%", 4_000_000_000),
-            ("end", 10_000_000_000),
+            ("end", 9_000_000_000),
         ] {
-            assert_eq!(Time::parse(text).map(|time| time.in_job(10_000_000_000)), Ok(ns), "{text}");
+            assert_eq!(Time::parse(text).map(|time| time.in_job(10_000_000_000, 9_000_000_000)), Ok(ns), "{text}");
         }
         for text in ["", "noon", "-1", "101%", "nan", "inf", "1e99"] {
             Time::parse(text).expect_err(text);
@@ -93,10 +98,10 @@ mod tests {
 
     #[test]
     fn ends_of_a_range_may_be_left_out() {
-        let range = |text| TimeRange::parse(text).map(|range| (range.from.in_job(100), range.to.in_job(100)));
-        assert_eq!(range(".."), Ok((0, 100)));
+        let range = |text| TimeRange::parse(text).map(|range| (range.from.in_job(100, 90), range.to.in_job(100, 90)));
+        assert_eq!(range(".."), Ok((0, 90)));
         assert_eq!(range("10%..50%"), Ok((10, 50)));
-        assert_eq!(range("50%.."), Ok((50, 100)));
+        assert_eq!(range("50%.."), Ok((50, 90)));
         for text in ["1", "2..1", "60%..5%", "a..b"] {
             TimeRange::parse(text).expect_err(text);
         }

@@ -1,14 +1,14 @@
 //! What was allocated in total, however long it lived.
 
 use crate::call_view::CallView;
-use crate::change::Change;
+use crate::change::{Change, ChangeKind};
 use crate::error::AnalyzerError;
 use crate::measure::{Column, Measure};
 use crate::replay::{Observer, replay};
 use crate::selection::Selected;
 use crate::site::Site;
 use crate::trace::Trace;
-use crate::views::{Nothing, PerSite, Query, is_cut};
+use crate::views::{Nothing, PerSite, Query};
 
 /// What was allocated in total.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,9 +54,8 @@ impl Observer for Allocations {
 
     #[inline]
     fn change(&mut self, change: &Change<()>, _ns: u64) {
-        if change.blocks > 0
-            && let Some((churn, category)) = self.sites.get(change.site.index())
-            && !is_cut(change.bytes, category)
+        if change.kind == ChangeKind::Begin
+            && let Some(churn) = self.sites.get(change.site.index())
         {
             churn.add(&Churn { allocated_bytes: change.bytes as u64, allocated_blocks: change.blocks as u64 });
         }

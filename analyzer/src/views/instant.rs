@@ -49,8 +49,8 @@ impl Measure for SiteMemory {
 /// What was alive at an instant: the contract `fil.at/1`, or at the end of the job `fil.leaks/1`.
 pub fn at(trace: &Trace, when: When, query: &Query) -> Result<CallView<SiteMemory, AtInstant>, AnalyzerError> {
     let until_ns = match when {
-        When::Time(ns) => trace.header().monotonic_start_ns.saturating_add(ns),
-        When::End => u64::MAX,
+        When::Time(ns) => Some(trace.header().monotonic_start_ns.saturating_add(ns)),
+        When::End => None,
     };
     let keeper = Keeper { moment: Moment::default(), until_ns, kept_ns: None };
     let mut observer = Selected::new(trace, &query.selection, keeper);
@@ -72,8 +72,8 @@ pub fn at(trace: &Trace, when: When, query: &Query) -> Result<CallView<SiteMemor
 /// Observes a replay and keeps an instant.
 struct Keeper {
     moment: Moment,
-    /// The instant, nanoseconds of the monotonic clock; the end of the job if it comes earlier.
-    until_ns: u64,
+    /// The instant, nanoseconds of the monotonic clock; the end of the job if there is none.
+    until_ns: Option<u64>,
     /// When it came.
     kept_ns: Option<u64>,
 }
@@ -81,8 +81,11 @@ struct Keeper {
 impl Keeper {
     #[inline]
     fn pass(&mut self, ns: u64) {
-        if self.kept_ns.is_none() && ns > self.until_ns {
-            self.kept_ns = Some(self.until_ns);
+        if self.kept_ns.is_none()
+            && let Some(until_ns) = self.until_ns
+            && ns > until_ns
+        {
+            self.kept_ns = Some(until_ns);
             self.moment.keep();
         }
     }
@@ -102,8 +105,7 @@ impl Observer for Keeper {
     }
 
     fn job_ends(&mut self, ns: u64) {
-        self.pass(ns);
-        if self.kept_ns.is_none() {
+        if self.kept_ns.is_none() && self.until_ns.is_none() {
             self.kept_ns = Some(ns);
             self.moment.keep();
         }

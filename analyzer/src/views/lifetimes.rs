@@ -2,14 +2,14 @@
 
 use crate::birth::Instant;
 use crate::call_view::CallView;
-use crate::change::Change;
+use crate::change::{Change, ChangeKind};
 use crate::error::AnalyzerError;
 use crate::measure::{Column, Measure};
 use crate::replay::{Observer, replay};
 use crate::selection::Selected;
 use crate::site::Site;
 use crate::trace::Trace;
-use crate::views::{Nothing, PerSite, Query, is_cut};
+use crate::views::{Nothing, PerSite, Query};
 
 /// How long memory lived.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,21 +87,28 @@ impl Observer for Lives {
 
     #[inline]
     fn change(&mut self, change: &Change<Instant>, ns: u64) {
-        let Change { bytes, site, blocks, birth } = *change;
-        let Some((lives, category)) = self.sites.get(site.index()) else { return };
-        if is_cut(bytes, category) {
-            return;
-        }
+        let Change { bytes, site, blocks, kind, birth } = *change;
+        let Some(lives) = self.sites.get(site.index()) else { return };
         lives.kept_bytes = lives.kept_bytes.wrapping_add_signed(bytes);
-        if blocks > 0 {
-            lives.allocated_bytes = lives.allocated_bytes.wrapping_add(bytes as u64);
-            lives.allocated_blocks += 1;
-        } else {
-            let lifetime_ns = ns.saturating_sub(birth.ns);
-            lives.freed_blocks += 1;
-            lives.lifetimes_ns += u128::from(lifetime_ns);
-            lives.longest_ns = lives.longest_ns.max(lifetime_ns);
+        let lifetime_ns = ns.saturating_sub(birth.ns);
+        match kind {
+            ChangeKind::Begin => {
+                lives.allocated_bytes = lives.allocated_bytes.wrapping_add(bytes as u64);
+                lives.allocated_blocks += blocks as u64;
+            }
+            ChangeKind::End => {
+                lives.freed_blocks += 1;
+                lives.lifetimes_ns += u128::from(lifetime_ns);
+                lives.longest_ns = lives.longest_ns.max(lifetime_ns);
+            }
+            // The longest life stays as it is: this one goes on, and becomes longer.
+            ChangeKind::Return => {
+                lives.freed_blocks = lives.freed_blocks.saturating_sub(1);
+                lives.lifetimes_ns = lives.lifetimes_ns.saturating_sub(u128::from(lifetime_ns));
+            }
+            ChangeKind::Cut => {}
         }
     }
+
     fn gone(&mut self, _change: &Change<Instant>, _ns: u64) {}
 }

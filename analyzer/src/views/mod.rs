@@ -32,7 +32,7 @@ use crate::high_water_mark::HighWaterMark;
 use crate::moment::SiteMemory;
 use crate::replay::replay;
 use crate::selection::{Selected, Selection};
-use crate::site::{Category, Site};
+use crate::site::Site;
 use crate::soundness::UnreadableChunks;
 use crate::trace::Trace;
 
@@ -82,11 +82,15 @@ impl<M: Default> PerSite<M> {
         self.of_sites.push((*site, site.category.counts().then(M::default)));
     }
 
-    /// That of the site of this index, if it counts, and its kind.
+    /// The same, of a site that may not be asked for.
+    pub(crate) fn push_if(&mut self, site: &Site, asked_for: bool) {
+        self.of_sites.push((*site, (asked_for && site.category.counts()).then(M::default)));
+    }
+
+    /// That of the site of this index, if it counts.
     #[inline]
-    pub(crate) fn get(&mut self, index: usize) -> Option<(&mut M, Category)> {
-        let (site, measure) = &mut self.of_sites[index];
-        Some((measure.as_mut()?, site.category))
+    pub(crate) fn get(&mut self, index: usize) -> Option<&mut M> {
+        self.of_sites[index].1.as_mut()
     }
 
     pub(crate) fn for_each(&mut self, work: impl FnMut(&mut M)) {
@@ -96,9 +100,4 @@ impl<M: Default> PerSite<M> {
     pub(crate) fn into_counted(self) -> Vec<(Site, M)> {
         self.of_sites.into_iter().filter_map(|(site, measure)| Some((site, measure?))).collect()
     }
-}
-
-/// Whether a change is no more than the cut of a mapping in two, by which there is a piece more.
-pub(crate) fn is_cut(bytes: i64, category: Category) -> bool {
-    bytes == 0 && !matches!(category, Category::Heap | Category::Python)
 }

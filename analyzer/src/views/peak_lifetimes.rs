@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::birth::Instant;
 use crate::call_view::CallView;
-use crate::change::Change;
+use crate::change::{Change, ChangeKind};
 use crate::error::AnalyzerError;
 use crate::high_water_mark::HighWaterMark;
 use crate::measure::{Column, Measure};
@@ -48,6 +48,13 @@ impl PeakLifetimes {
     /// Of the bytes that were freed: how long behind the peak that was in the mean, nanoseconds.
     pub fn freed_after_ns(&self) -> Option<u64> {
         self.byte_delays_ns.checked_div(u128::from(self.freed_bytes)).map(|ns| ns as u64)
+    }
+}
+
+impl PeakLifetimes {
+    /// What a mapping grows by is as old as the mapping: if that is behind the peak, more of it is freed than was alive.
+    fn within_what_was_alive(self) -> PeakLifetimes {
+        PeakLifetimes { freed_bytes: self.freed_bytes.min(self.live_bytes), ..self }
     }
 }
 
@@ -96,7 +103,7 @@ pub fn peak_lifetimes(trace: &Trace, query: &Query) -> Result<CallView<PeakLifet
     let replayed = replay(trace, &mut observer);
     let sites = observer.observer.sites.into_counted();
     let about = PeakMoment { peak_bytes, peak_time_ns: trace.since_start(peak_ns) };
-    let sites = sites.into_iter().map(|(site, lives)| (site, lives.at_peak)).collect();
+    let sites = sites.into_iter().map(|(site, lives)| (site, lives.at_peak.within_what_was_alive())).collect();
     Ok(CallView::new("fil.peak-lifetimes/1", trace, about, query.grouping, sites, replayed.unreadable_chunks))
 }
 
@@ -129,8 +136,8 @@ impl Observer for Follower {
 
     #[inline]
     fn change(&mut self, change: &Change<Instant>, ns: u64) {
-        let Change { bytes, site, blocks, birth } = *change;
-        let Some((lives, _)) = self.sites.get(site.index()) else { return };
+        let Change { bytes, site, blocks, kind, birth } = *change;
+        let Some(lives) = self.sites.get(site.index()) else { return };
         match self.peak {
             None => {
                 self.last_order = self.last_order.max(birth.order);
@@ -142,11 +149,17 @@ impl Observer for Follower {
                     self.reach_peak(ns);
                 }
             }
-            Some(peak) if blocks < 0 && birth.order <= peak.order => {
-                let (bytes, delay_ns) = (bytes.unsigned_abs(), ns.saturating_sub(peak.ns));
-                lives.at_peak.freed_bytes = lives.at_peak.freed_bytes.wrapping_add(bytes);
-                let byte_delays_ns = u128::from(bytes).wrapping_mul(u128::from(delay_ns));
-                lives.at_peak.byte_delays_ns = lives.at_peak.byte_delays_ns.wrapping_add(byte_delays_ns);
+            Some(peak) if birth.order <= peak.order => {
+                let at_peak = &mut lives.at_peak;
+                let delay_ns = u128::from(ns.saturating_sub(peak.ns));
+                let byte_delays_ns = u128::from(bytes.unsigned_abs()).wrapping_mul(delay_ns);
+                if kind == ChangeKind::End {
+                    at_peak.freed_bytes = at_peak.freed_bytes.wrapping_add(bytes.unsigned_abs());
+                    at_peak.byte_delays_ns = at_peak.byte_delays_ns.wrapping_add(byte_delays_ns);
+                } else if kind == ChangeKind::Return {
+                    at_peak.freed_bytes = at_peak.freed_bytes.saturating_sub(bytes.unsigned_abs());
+                    at_peak.byte_delays_ns = at_peak.byte_delays_ns.saturating_sub(byte_delays_ns);
+                }
             }
             Some(_) => {}
         }

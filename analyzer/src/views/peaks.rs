@@ -1,7 +1,8 @@
 //! The highest separate peaks: instants between which memory fell.
 //!
 //! Two peaks are separate if between them memory fell below both by at least a twentieth of the highest one. Of each, the
-//! first instant of its maximum counts.
+//! first instant of its maximum counts. What is there only between a free and the allocation that comes next is no fall:
+//! by a realloc, or when something is replaced, a job does not take less.
 
 use std::cmp::Reverse;
 
@@ -141,22 +142,43 @@ impl Observer for Turns {
         if !self.counts[change.site.index()] {
             return;
         }
+        if change.bytes < 0 {
+            // What was there until now was there between two frees, or behind an allocation.
+            self.fall();
+        }
         self.live_bytes = self.live_bytes.wrapping_add_signed(change.bytes);
-        let now = Summit { live_bytes: self.live_bytes, ns, number: self.changes };
-        match &mut self.summit {
-            Some(summit) if self.live_bytes > summit.live_bytes => *summit = now,
+        if change.bytes > 0 {
+            self.fall();
+            self.rise(Summit { live_bytes: self.live_bytes, ns, number: self.changes });
+        }
+    }
+
+    fn gone(&mut self, change: &Change<()>, ns: u64) {
+        self.change(change, ns);
+        self.fall();
+    }
+}
+
+impl Turns {
+    fn fall(&mut self) {
+        match self.summit {
             Some(summit) if summit.live_bytes.saturating_sub(self.live_bytes) >= self.least_fall_bytes => {
-                self.summits.push(*summit);
+                self.summits.push(summit);
                 self.summit = None;
                 self.valley_bytes = self.live_bytes;
             }
             Some(_) => {}
-            None => {
-                self.valley_bytes = self.valley_bytes.min(self.live_bytes);
-                if self.live_bytes - self.valley_bytes >= self.least_fall_bytes {
-                    self.summit = Some(now);
-                }
-            }
+            None => self.valley_bytes = self.valley_bytes.min(self.live_bytes),
+        }
+    }
+
+    fn rise(&mut self, now: Summit) {
+        let is_higher = match self.summit {
+            Some(summit) => now.live_bytes > summit.live_bytes,
+            None => now.live_bytes.saturating_sub(self.valley_bytes) >= self.least_fall_bytes,
+        };
+        if is_higher {
+            self.summit = Some(now);
         }
     }
 }

@@ -4,14 +4,14 @@ use serde::Serialize;
 
 use crate::birth::Instant;
 use crate::call_view::CallView;
-use crate::change::Change;
+use crate::change::{Change, ChangeKind};
 use crate::error::AnalyzerError;
 use crate::measure::{Column, Measure};
 use crate::replay::{Observer, replay};
 use crate::selection::Selected;
 use crate::site::Site;
 use crate::trace::Trace;
-use crate::views::{PerSite, Query, is_cut};
+use crate::views::{PerSite, Query};
 
 /// A stretch of time, both ends included: nanoseconds from the start of the job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -111,7 +111,7 @@ impl Observer for Stretch {
 
     #[inline]
     fn change(&mut self, change: &Change<Instant>, ns: u64) {
-        let Change { bytes, site, blocks, birth } = *change;
+        let Change { bytes, site, blocks, kind, birth } = *change;
         if ns < self.from_ns {
             self.last_before = self.last_before.max(Some(birth.order));
             return;
@@ -120,23 +120,32 @@ impl Observer for Stretch {
             return;
         }
         let born_in_it = self.last_before < Some(birth.order);
-        let Some((memory, category)) = self.sites.get(site.index()) else { return };
+        let Some(memory) = self.sites.get(site.index()) else { return };
         if born_in_it {
             memory.retain(change);
         }
-        if blocks < 0 {
-            memory.freed_bytes = memory.freed_bytes.wrapping_add(bytes.unsigned_abs());
-            memory.freed_blocks += 1;
-        } else if !is_cut(bytes, category) {
-            memory.allocated_bytes = memory.allocated_bytes.wrapping_add(bytes as u64);
-            memory.allocated_blocks += 1;
+        match kind {
+            ChangeKind::Begin => {
+                memory.allocated_bytes = memory.allocated_bytes.wrapping_add(bytes as u64);
+                memory.allocated_blocks += blocks as u64;
+            }
+            ChangeKind::End => {
+                memory.freed_bytes = memory.freed_bytes.wrapping_add(bytes.unsigned_abs());
+                memory.freed_blocks += 1;
+            }
+            ChangeKind::Return => {
+                memory.freed_bytes = memory.freed_bytes.wrapping_sub(bytes as u64);
+                memory.freed_blocks = memory.freed_blocks.wrapping_sub(1);
+            }
+            ChangeKind::Cut => {}
         }
     }
+
     fn gone(&mut self, change: &Change<Instant>, ns: u64) {
         let born_in_it = self.last_before < Some(change.birth.order);
         if (self.from_ns..=self.to_ns).contains(&ns)
             && born_in_it
-            && let Some((memory, _)) = self.sites.get(change.site.index())
+            && let Some(memory) = self.sites.get(change.site.index())
         {
             memory.retain(change);
         }

@@ -2,14 +2,13 @@
 
 use serde::Serialize;
 
-use crate::change::Change;
+use crate::change::{Change, ChangeKind};
 use crate::error::AnalyzerError;
 use crate::replay::{Observer, replay};
 use crate::selection::{Selected, Selection};
 use crate::site::{Category, Site};
 use crate::soundness::unreadable_events;
 use crate::trace::Trace;
-use crate::views::is_cut;
 
 /// Sizes of allocations: the contract `fil.sizes/1`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -94,10 +93,10 @@ impl Observer for Histogram {
     #[inline]
     fn change(&mut self, change: &Change<()>, _ns: u64) {
         let category = self.categories[change.site.index()];
-        if change.blocks > 0 && category.counts() && !is_cut(change.bytes, category) {
+        if change.kind == ChangeKind::Begin && category.counts() {
             let size = change.bytes as u64;
             let class = &mut self.classes[(u64::BITS - size.leading_zeros()) as usize];
-            class.allocated_blocks += 1;
+            class.allocated_blocks += change.blocks as u64;
             class.allocated_bytes = class.allocated_bytes.wrapping_add(size);
         }
     }

@@ -7,14 +7,14 @@ use serde::Serialize;
 
 use crate::birth::Instant;
 use crate::call_view::CallView;
-use crate::change::Change;
+use crate::change::{Change, ChangeKind};
 use crate::error::AnalyzerError;
 use crate::measure::{Column, Measure};
 use crate::replay::{Observer, replay};
-use crate::selection::Selected;
+use crate::selection::SiteFilter;
 use crate::site::Site;
 use crate::trace::Trace;
-use crate::views::{PerSite, Query, is_cut};
+use crate::views::{PerSite, Query};
 
 /// Memory is temporary if it is freed while it is among so many last allocations of its thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -62,62 +62,74 @@ pub fn temporary(
     threshold: Threshold,
     query: &Query,
 ) -> Result<CallView<Temporary, Threshold>, AnalyzerError> {
-    let finder = Finder {
+    let mut finder = Finder {
         within: threshold.within_allocations.max(1) as usize,
+        filter: SiteFilter::new(trace, &query.selection),
         sites: PerSite::new(),
         thread_of_site: Vec::new(),
         threads: HashMap::new(),
         last_allocations: Vec::new(),
     };
-    let mut observer = Selected::new(trace, &query.selection, finder);
-    let replayed = replay(trace, &mut observer);
-    let sites = observer.observer.sites.into_counted();
+    let replayed = replay(trace, &mut finder);
+    let sites = finder.sites.into_counted();
     Ok(CallView::new("fil.temporary/1", trace, threshold, query.grouping, sites, replayed.unreadable_chunks))
 }
 
-/// Observes a replay and finds temporary allocations.
-struct Finder {
+/// Observes a replay and finds temporary allocations. It sees those of all sites, as what is not selected separates an
+/// allocation from its free, too.
+struct Finder<'a> {
     within: usize,
+    filter: SiteFilter<'a>,
     sites: PerSite<Temporary>,
-    /// By site: an index of `last_allocations`.
-    thread_of_site: Vec<usize>,
+    /// By site: an index of `last_allocations`, if it counts.
+    thread_of_site: Vec<Option<usize>>,
     threads: HashMap<(crate::image::ImageIndex, format::ThreadNumber), usize>,
     /// By thread: places in the order of all events, the last one last.
     last_allocations: Vec<VecDeque<u64>>,
 }
 
-impl Observer for Finder {
+impl Observer for Finder<'_> {
     type Birth = Instant;
 
     fn new_site(&mut self, site: &Site) {
-        self.sites.push(site);
+        self.sites.push_if(site, self.filter.includes(site));
         let next = self.last_allocations.len();
         let thread = *self.threads.entry((site.image, site.thread)).or_insert(next);
         if thread == next {
             self.last_allocations.push(VecDeque::with_capacity(1));
         }
-        self.thread_of_site.push(thread);
+        self.thread_of_site.push(site.category.counts().then_some(thread));
     }
 
     #[inline]
     fn change(&mut self, change: &Change<Instant>, _ns: u64) {
-        let Change { bytes, site, blocks, birth } = *change;
-        let Some((temporary, category)) = self.sites.get(site.index()) else { return };
-        if is_cut(bytes, category) {
-            return;
-        }
-        let last = &mut self.last_allocations[self.thread_of_site[site.index()]];
-        if blocks > 0 {
-            temporary.allocated_blocks += 1;
-            temporary.allocated_bytes = temporary.allocated_bytes.wrapping_add(bytes as u64);
+        let Change { bytes, site, blocks, kind, birth } = *change;
+        let Some(thread) = self.thread_of_site[site.index()] else { return };
+        let last = &mut self.last_allocations[thread];
+        let is_recent = last.front().is_some_and(|first| birth.order >= *first);
+        if kind == ChangeKind::Begin {
             if last.len() == self.within {
                 last.pop_front();
             }
             last.push_back(birth.order);
-        } else if last.front().is_some_and(|first| birth.order >= *first) {
-            temporary.temporary_blocks += 1;
-            temporary.temporary_bytes = temporary.temporary_bytes.wrapping_add(bytes.unsigned_abs());
+        }
+        let Some(temporary) = self.sites.get(site.index()) else { return };
+        match kind {
+            ChangeKind::Begin => {
+                temporary.allocated_blocks += blocks as u64;
+                temporary.allocated_bytes = temporary.allocated_bytes.wrapping_add(bytes as u64);
+            }
+            ChangeKind::End if is_recent => {
+                temporary.temporary_blocks += 1;
+                temporary.temporary_bytes = temporary.temporary_bytes.wrapping_add(bytes.unsigned_abs());
+            }
+            ChangeKind::Return if is_recent => {
+                temporary.temporary_blocks = temporary.temporary_blocks.wrapping_sub(1);
+                temporary.temporary_bytes = temporary.temporary_bytes.wrapping_sub(bytes as u64);
+            }
+            _ => {}
         }
     }
+
     fn gone(&mut self, _change: &Change<Instant>, _ns: u64) {}
 }

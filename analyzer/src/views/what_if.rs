@@ -22,6 +22,12 @@ use crate::views::{Query, peak_rows};
 /// How many call sites are followed in one replay.
 const AT_ONCE: usize = 16;
 
+/// More are not looked at: those that hold most at the peak are.
+const MOST_CANDIDATES: usize = 128;
+
+/// Whoever holds less than this part of the peak cannot lower it by more, and is not worth a replay.
+const LEAST_PART: u64 = 100;
+
 /// What the peak would be without one call site: the contract `fil.what-if/1`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct WhatIf {
@@ -60,7 +66,7 @@ pub struct Without {
 /// Which call sites are to be left out, each by itself.
 #[derive(Clone, Debug)]
 pub enum LeftOut {
-    /// As many of those that hold most at the peak as are needed to find the one that lowers it most.
+    /// As many of those that hold a hundredth of the peak or more as are needed to find the one that lowers it most.
     Best,
     /// Those whose name or place (`file:line`) this is for.
     Named(Pattern),
@@ -84,13 +90,13 @@ pub fn what_if(trace: &Trace, left_out: &LeftOut, query: &Query) -> Result<WhatI
     })
 }
 
-/// The call site without which this peak of the trace would be lowest.
+/// The call site, of those that hold most at this peak of the trace, without which it would be lowest.
 pub fn best_without(trace: &Trace, peak: &Peak) -> Option<Without> {
     let candidate = |row: &CallSite| {
         let CallSite { function, file, line, live_bytes, .. } = row.clone();
         (GroupName::CallSite { file, line, function }, live_bytes)
     };
-    let candidates = peak.call_sites.iter().map(candidate).collect();
+    let candidates = peak.call_sites.iter().take(AT_ONCE).map(candidate).collect();
     peaks_without(trace, &LeftOut::Best, &Query::default(), peak.peak_bytes, candidates).into_iter().next()
 }
 
@@ -102,7 +108,12 @@ fn peaks_without(
     peak_bytes: u64,
     mut candidates: Vec<(GroupName, u64)>,
 ) -> Vec<Without> {
-    candidates.retain(|(group, _)| is_for(left_out, group));
+    let least = match left_out {
+        LeftOut::Best => peak_bytes / LEAST_PART,
+        LeftOut::Named(_) => 0,
+    };
+    candidates.retain(|(group, live_bytes)| is_for(left_out, group) && *live_bytes >= least);
+    candidates.truncate(MOST_CANDIDATES);
     let mut without: Vec<Without> = Vec::new();
     while !candidates.is_empty() {
         let won = without.iter().map(|one| peak_bytes.saturating_sub(one.peak_bytes)).max();

@@ -49,22 +49,24 @@ pub(crate) fn write(
         return other_views::write(arguments, &query, trace, screen, out);
     }
     let form = Form { arguments, trace, screen };
-    let length_ns = trace.duration_ns();
+    let (length_ns, end_ns) = (trace.duration_ns(), trace.job_end_ns());
     if let Some(at) = arguments.at {
-        let when = if at == Time::End { When::End } else { When::Time(at.in_job(length_ns)) };
+        let when = if at == Time::End { When::End } else { When::Time(at.in_job(length_ns, end_ns)) };
+        behind_the_end(when, length_ns)?;
         let view = views::at(trace, when, &query)?;
         form.write(&view, &alive(view.about.time_ns, view.total.bytes, length_ns), out)
     } else if arguments.leaks {
         let view = views::at(trace, When::End, &query)?;
         form.write(&view, &format!("Still alive when the job ended: {}", human_bytes(view.total.bytes)), out)
     } else if let Some(range) = arguments.range {
-        let (from_ns, to_ns) = (range.from.in_job(length_ns), range.to.in_job(length_ns));
+        let (from_ns, to_ns) = (range.from.in_job(length_ns, end_ns), range.to.in_job(length_ns, end_ns));
+        behind_the_end(When::Time(from_ns), length_ns)?;
         if from_ns > to_ns {
             return Err(CliError::Usage("--range ends before it begins".to_owned()));
         }
         let view = views::range(trace, Range { from_ns, to_ns }, &query)?;
         let headline = format!(
-            "From {} to {} of {}: {} allocated, {} freed; {} of it still there at its end",
+            "From {} to {} of {}: {} allocated, {} freed; of what was allocated {} was still there at its end",
             duration(from_ns),
             duration(to_ns),
             duration(length_ns),
@@ -97,6 +99,17 @@ pub(crate) fn write(
         let mean = view.total.mean_ns().map_or("-".to_owned(), duration);
         let (freed, all) = (count(view.total.freed_blocks), count(view.total.allocated_blocks));
         form.write(&view, &format!("Blocks freed: {freed} of {all}; they lived {mean} in the mean"), out)
+    }
+}
+
+fn behind_the_end(when: When, length_ns: u64) -> Result<(), CliError> {
+    match when {
+        When::Time(ns) if ns > length_ns => Err(CliError::Usage(format!(
+            "{} is behind the end: the recording took {}",
+            duration(ns),
+            duration(length_ns)
+        ))),
+        _ => Ok(()),
     }
 }
 

@@ -91,7 +91,7 @@ fn write_what_if(
     out: &mut impl Write,
 ) -> io::Result<()> {
     let Some(best) = answer.without.first() else {
-        return writeln!(out, "Nothing of that name was alive at the peak of {}", human_bytes(answer.peak_bytes));
+        return writeln!(out, "Nothing of the kind was alive at the peak of {}", human_bytes(answer.peak_bytes));
     };
     writeln!(out, "{}", screen.bold(&sentence(best, answer.peak_bytes, trace)))?;
     let line = |without: &Without| {

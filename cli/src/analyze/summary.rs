@@ -4,7 +4,8 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use analyzer::bytes::human_bytes;
-use analyzer::{Peak, Trace, views};
+use analyzer::views::{self, Without};
+use analyzer::{Peak, Trace};
 
 use crate::analyze::paths::location;
 use crate::analyze::terminal_text::{keep_start, printable};
@@ -50,7 +51,8 @@ fn write_lines(path: &Path, trace: &Trace, peak: &Peak, screen: &Screen, out: &m
         writeln!(out, "{}", line.trim_end())?;
     }
 
-    if let Some(without) = views::best_without(trace, peak) {
+    let is_worth_it = |without: &Without| peak.peak_bytes.saturating_sub(without.peak_bytes) >= peak.peak_bytes / 100;
+    if let Some(without) = views::best_without(trace, peak).filter(is_worth_it) {
         writeln!(out)?;
         writeln!(out, "{}", other_views::sentence(&without, peak.peak_bytes, trace))?;
     }

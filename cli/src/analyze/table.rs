@@ -17,6 +17,8 @@ const STYLE: TableStyle = TableStyle::new()
 const AROUND_A_COLUMN: usize = 3;
 /// With less room for all texts together, source would say nothing; then there is none.
 const LEAST_ROOM_FOR_SOURCE: usize = 48;
+/// With less room for names and locations nobody could tell whose the numbers are.
+const LEAST_ROOM_FOR_NAMES: usize = 30;
 
 /// A line of a table, in full.
 pub(crate) struct TableLine {
@@ -40,7 +42,8 @@ pub(crate) fn write(header: TableLine, lines: Vec<TableLine>, screen: &Screen, o
     Ok(())
 }
 
-fn table(header: TableLine, lines: Vec<TableLine>, screen: &Screen) -> Table {
+fn table(mut header: TableLine, mut lines: Vec<TableLine>, screen: &Screen) -> Table {
+    leave_room_for_names(&mut header, &mut lines, screen);
     let widths = Widths::fitting(&header, &lines, screen);
     let mut table = Table::new();
     table.load_style(STYLE).set_truncation_indicator("…");
@@ -53,6 +56,25 @@ fn table(header: TableLine, lines: Vec<TableLine>, screen: &Screen) -> Table {
         table.add_row(line.cut(&widths));
     }
     table
+}
+
+/// Leaves the last numbers out where there would be no room to say whose they are; the first two stay.
+fn leave_room_for_names(header: &mut TableLine, lines: &mut [TableLine], screen: &Screen) {
+    let Some(columns) = screen.width_limit() else { return };
+    while header.numbers.len() > 2 && room_for_texts(columns, header, lines) < LEAST_ROOM_FOR_NAMES {
+        header.numbers.pop();
+        for line in &mut *lines {
+            line.numbers.pop();
+        }
+    }
+}
+
+/// Columns that the numbers leave to the texts.
+fn room_for_texts(columns: u16, header: &TableLine, lines: &[TableLine]) -> usize {
+    let all = || lines.iter().chain([header]);
+    let width_of = |at: usize| all().filter_map(|line| line.numbers.get(at)).map(|number| number.chars().count()).max();
+    let numbers: usize = (0..header.numbers.len()).filter_map(width_of).map(|width| width + AROUND_A_COLUMN).sum();
+    usize::from(columns).saturating_sub(numbers + 3 * AROUND_A_COLUMN)
 }
 
 impl TableLine {
@@ -91,10 +113,7 @@ impl Widths {
         let Some(columns) = screen.width_limit() else {
             return Widths { name, location: some(location), source: some(source) };
         };
-        let of_number =
-            |at: usize| all().filter_map(|line| line.numbers.get(at)).map(|number| number.chars().count()).max();
-        let numbers: usize = (0..header.numbers.len()).filter_map(of_number).map(|width| width + AROUND_A_COLUMN).sum();
-        let room = usize::from(columns).saturating_sub(numbers + 3 * AROUND_A_COLUMN);
+        let room = room_for_texts(columns, header, lines);
         if room < LEAST_ROOM_FOR_SOURCE || source == 0 {
             let location = location.min(room.saturating_sub(name).max(room / 2));
             return Widths { name: name.min(room - location), location: some(location), source: None };
