@@ -36,7 +36,7 @@ pub(crate) enum Action {
         fil analyze --timeline                      memory over time\n  \
         fil analyze night.fil --peak --json         the whole answer for programs\n  \
         fil analyze --flamegraph peak.svg           the call stacks at the peak, to look at")]
-    Analyze(AnalyzeArguments),
+    Analyze(Box<AnalyzeArguments>),
     /// Write the memory at a recorded job's peak in another tool's format
     #[command(after_help = "Examples:\n  \
         fil export --to speedscope -o peak.speedscope.json\n  \
