@@ -14,6 +14,7 @@ use hashbrown::HashMap;
 use crate::chunk_index::ChunkPlace;
 use crate::chunk_reader::{ChunkReader, UnreadableChunk};
 use crate::site::{Category, SiteId};
+use crate::spread::spread;
 use crate::trace_bytes::TraceBytes;
 
 /// The events of a chunk and the runs they make up.
@@ -232,10 +233,6 @@ struct LocalSites {
 /// Sites of which the index is most often found at once: more than a chunk has, nearly always.
 const LIKELY_SITES: usize = 4096;
 
-/// 2^64 divided by the golden ratio: multiplied by it, numbers that are close to each other are far apart in their
-/// upper bits (Knuth, The Art of Computer Programming, volume 3, section 6.4).
-const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
-
 impl LocalSites {
     fn clear(&mut self) {
         self.sites.clear();
@@ -246,7 +243,7 @@ impl LocalSites {
     #[inline]
     fn index_of(&mut self, stack: StackId, category: Category) -> u32 {
         let number = stack.number() ^ (category as u64) << 31;
-        let place = (number.wrapping_mul(SPREAD) >> (u64::BITS - LIKELY_SITES.ilog2())) as usize;
+        let place = (spread(number) >> (u64::BITS - LIKELY_SITES.ilog2())) as usize;
         let likely = self.likely[place];
         if self.sites.get(likely as usize) == Some(&(stack, category)) {
             return likely;

@@ -11,7 +11,7 @@
 //!   `order` (the order of events) ->
 //!   `segmenter` (cut into a `segment` each; `mapped_memory` and its `mappings`) -> `pairing` (frees with allocations) ->
 //!   `live_blocks` (what is alive) -> `replay`, which drives all these -> an observer
-//! - **observers**: `high_water_mark`, `memory_want` and their `moment`, `largest_call_sites`, `bucket_levels`
+//! - **observers**: [`views`], `high_water_mark`, `memory_want` and their `moment`, `largest_call_sites`, `bucket_levels`
 //! - **naming**: `stack_resolver` and `line_table` (from ids to lines) -> `call_stack`, `call_site`
 //!
 //! Invariants: an answer is the same whatever number of threads worked at it. No input makes this
@@ -65,6 +65,7 @@ mod selection;
 mod site;
 mod soundness;
 mod sources;
+mod spread;
 mod stack_resolver;
 #[cfg(feature = "tables")]
 pub mod tables;

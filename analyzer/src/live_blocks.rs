@@ -11,6 +11,7 @@ use crate::change::Change;
 use crate::image::ImageIndex;
 use crate::pairing::{Block, SHARDS, Step, StepKind, Steps};
 use crate::segment::{Extra, Mark, Segment};
+use crate::spread::spread;
 
 /// See the module.
 pub(crate) struct LiveBlocks<B> {
@@ -137,7 +138,7 @@ impl Hasher for AddressHasher {
     #[inline]
     fn write_u64(&mut self, address: u64) {
         let neighbour = address >> GRANULE_BITS & ((1 << NEIGHBOUR_BITS) - 1);
-        let page = (address >> (GRANULE_BITS + NEIGHBOUR_BITS)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let page = spread(address >> (GRANULE_BITS + NEIGHBOUR_BITS));
         let place = page >> 32 << NEIGHBOUR_BITS | neighbour;
         let tag = page.wrapping_add(neighbour);
         self.0 = place ^ tag << 57;

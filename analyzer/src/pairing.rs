@@ -18,6 +18,7 @@ use crate::event_chunk::{BlockEvent, BlockEventKind};
 use crate::image::ImageIndex;
 use crate::segment::{Extra, Segment, UndoneFree};
 use crate::site::SiteId;
+use crate::spread::spread;
 
 /// A block that is alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -260,15 +261,6 @@ impl Touched {
         self.table[slot] = self.touches.len() as u32;
         None
     }
-}
-
-/// 2^64 divided by the golden ratio: multiplied by it, numbers that are close to each other are far apart in their
-/// upper bits (Knuth, The Art of Computer Programming, volume 3, section 6.4).
-const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
-
-#[inline]
-fn spread(number: u64) -> u64 {
-    number.wrapping_mul(SPREAD)
 }
 
 /// Pages of addresses stay together.

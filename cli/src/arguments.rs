@@ -192,41 +192,22 @@ pub(crate) enum ExportFormat {
 
 /// Which memory an answer is about.
 #[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Filters, each may be given several times")]
 pub(crate) struct Filters {
     /// Only memory of the process of this id
-    #[arg(
-        long,
-        value_name = "PID",
-        requires = "with_filters",
-        help_heading = "Filters, each may be given several times"
-    )]
+    #[arg(long, value_name = "PID", requires = "with_filters")]
     pub(crate) process: Vec<u32>,
     /// Only memory of threads of this name
-    #[arg(
-        long,
-        value_name = "NAME",
-        requires = "with_filters",
-        help_heading = "Filters, each may be given several times"
-    )]
+    #[arg(long, value_name = "NAME", requires = "with_filters")]
     pub(crate) thread: Vec<String>,
     /// Only memory of this kind: heap, python or mmap
-    #[arg(long, value_name = "KIND", requires = "with_filters", value_parser = ["heap", "python", "mmap"], hide_possible_values = true, help_heading = "Filters, each may be given several times")]
+    #[arg(long, value_name = "KIND", requires = "with_filters", value_parser = ["heap", "python", "mmap"], hide_possible_values = true)]
     pub(crate) category: Vec<String>,
     /// Only memory below calls of a function: a name, or a pattern as in DataFrame.*
-    #[arg(
-        long,
-        value_name = "PATTERN",
-        requires = "with_filters",
-        help_heading = "Filters, each may be given several times"
-    )]
+    #[arg(long, value_name = "PATTERN", requires = "with_filters")]
     pub(crate) function: Vec<String>,
     /// Only memory below calls of a file's functions: a name, or a pattern as in */pandas/*
-    #[arg(
-        long,
-        value_name = "PATTERN",
-        requires = "with_filters",
-        help_heading = "Filters, each may be given several times"
-    )]
+    #[arg(long, value_name = "PATTERN", requires = "with_filters")]
     pub(crate) file: Vec<String>,
 }
 
