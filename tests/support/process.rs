@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, getpgid, kill_process_group, pidfd_open};
 
 /// Far more than anything here takes, on however busy a machine.
 const HANGS_AFTER: Duration = Duration::from_secs(180);
@@ -133,6 +133,16 @@ impl Running {
     /// Signals the whole process group, as a terminal does it for Ctrl-C.
     pub(crate) fn signal_group(&self, signal: Signal) {
         kill_process_group(group(&self.child), signal).expect("it runs");
+    }
+
+    /// The processes of the group that are there now, those too that are dying.
+    pub(crate) fn members(&self) -> Vec<u32> {
+        let group = group(&self.child);
+        let folders = std::fs::read_dir("/proc").expect("is there").filter_map(Result::ok);
+        let pids = folders.filter_map(|folder| folder.file_name().to_str()?.parse::<u32>().ok());
+        let is_member =
+            |&pid: &u32| Pid::from_raw(pid.cast_signed()).is_some_and(|pid| getpgid(Some(pid)) == Ok(group));
+        pids.filter(is_member).collect()
     }
 
     /// Signals only the process that was started.

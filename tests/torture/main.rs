@@ -207,10 +207,12 @@ fn kill(torture: &Torture, folder: &Folder, plan: &Plan) -> Acknowledged {
         }
         Victims::All => running.signal_group(Signal::KILL),
     }
+    // Some may have been killed before they said a word.
+    let members = running.members();
     // It waits until nobody holds stdout any more, ...
     running.end().stdout.lines().for_each(|line| acknowledged.note(line));
     // ... which processes that end do shortly before they have ended.
-    acknowledged.pids().into_iter().for_each(wait_for_end);
+    acknowledged.pids().into_iter().chain(members).for_each(wait_for_end);
     acknowledged
 }
 
