@@ -3,7 +3,7 @@
 import json
 import sys
 
-rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 1_400
+rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 1_100
 
 record = {
     "id": 1234567,

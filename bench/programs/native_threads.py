@@ -5,5 +5,5 @@ import sys
 
 library = ctypes.CDLL(sys.argv[1])
 library.work_in_threads.argtypes = [ctypes.c_long]
-library.work_in_threads(15_000_000)
+library.work_in_threads(10_000_000)
 print("done")

@@ -5,7 +5,7 @@ import threading
 
 def work(results, index):
     length = 0
-    for number in range(5_000_000):
+    for number in range(4_000_000):
         length += len(str(number))
     results[index] = length
 

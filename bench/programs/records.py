@@ -38,6 +38,6 @@ def write(totals, orders):
 
 count = int(sys.argv[1]) if len(sys.argv) > 1 else 400_000
 length = 0
-for _ in range(3):
+for _ in range(2):
     length += len(write(*process(read(count))))
 print(length)
