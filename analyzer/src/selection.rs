@@ -1,6 +1,6 @@
 //! Filters: which memory an answer is about.
 
-use globset::GlobMatcher;
+use regex::{Regex, RegexBuilder};
 
 use crate::change::Change;
 use crate::error::AnalyzerError;
@@ -30,32 +30,28 @@ pub struct Selection {
 /// name itself, or its end behind a dot or a slash.
 #[derive(Clone, Debug)]
 pub struct Pattern {
-    whole: GlobMatcher,
-    ending: GlobMatcher,
+    name: Regex,
 }
 
 impl Pattern {
     /// Reads a pattern.
     pub fn new(text: &str) -> Result<Pattern, AnalyzerError> {
-        let escaped: String = text.chars().map(escape_but_wildcards).collect();
-        let glob = |pattern: &str| {
-            let glob = globset::GlobBuilder::new(pattern).literal_separator(false).backslash_escape(true).build();
-            glob.map(|glob| glob.compile_matcher())
-                .map_err(|error| AnalyzerError::Pattern { pattern: text.to_owned(), reason: error.kind().to_string() })
-        };
-        Ok(Pattern { whole: glob(&escaped)?, ending: glob(&format!("*[./]{escaped}"))? })
+        let name: String = text.chars().map(as_regex).collect();
+        let regex = RegexBuilder::new(&format!(r"^(?:.*[./])?{name}$")).dot_matches_new_line(true).build();
+        let too_long = |error: regex::Error| AnalyzerError::Pattern { pattern: text.to_owned(), reason: error.to_string() };
+        Ok(Pattern { name: regex.map_err(too_long)? })
     }
 
     pub(crate) fn is_for(&self, name: &str) -> bool {
-        self.whole.is_match(name) || self.ending.is_match(name)
+        self.name.is_match(name)
     }
 }
 
-/// globset knows more syntax, which is a part of names here.
-fn escape_but_wildcards(character: char) -> String {
+fn as_regex(character: char) -> String {
     match character {
-        '*' | '?' => character.to_string(),
-        other => globset::escape(&other.to_string()),
+        '*' => ".*".to_owned(),
+        '?' => ".".to_owned(),
+        other => regex::escape(&other.to_string()),
     }
 }
 
