@@ -38,7 +38,8 @@ impl Pattern {
     pub fn new(text: &str) -> Result<Pattern, AnalyzerError> {
         let name: String = text.chars().map(as_regex).collect();
         let regex = RegexBuilder::new(&format!(r"^(?:.*[./])?{name}$")).dot_matches_new_line(true).build();
-        let too_long = |error: regex::Error| AnalyzerError::Pattern { pattern: text.to_owned(), reason: error.to_string() };
+        let too_long =
+            |error: regex::Error| AnalyzerError::Pattern { pattern: text.to_owned(), reason: error.to_string() };
         Ok(Pattern { name: regex.map_err(too_long)? })
     }
 
