@@ -82,7 +82,24 @@ impl Grouping {
     }
 }
 
+/// What the row of all smaller groups is called.
+const OTHER: &str = "(other)";
+
 impl GroupName {
+    /// All groups that have no rows of their own.
+    pub(crate) fn other(grouping: Grouping) -> GroupName {
+        let (other, nothing) = (OTHER.to_owned(), String::new());
+        match grouping {
+            Grouping::CallSite => GroupName::CallSite { file: nothing, line: 0, function: other },
+            Grouping::Function => GroupName::Function { file: nothing, function: other },
+            Grouping::File => GroupName::File { file: other },
+            Grouping::Package => GroupName::Package { package: other },
+            Grouping::Thread => GroupName::Thread { process: 0, thread: other },
+            Grouping::Process => GroupName::Process { process: 0, command: other },
+            Grouping::Category => GroupName::Category { category: other },
+        }
+    }
+
     /// Its fields, in the order of [`Grouping::fields`].
     pub fn fields(&self) -> Vec<Field> {
         let text = |text: &String| Field::Text(text.clone());

@@ -11,7 +11,7 @@
 //!   `order` (the order of events) ->
 //!   `segmenter` (cut into a `segment` each; `mapped_memory` and its `mappings`) -> `pairing` (frees with allocations) ->
 //!   `live_blocks` (what is alive) -> `replay`, which drives all these -> an observer
-//! - **observers**: [`views`], `high_water_mark`, `memory_want` and their `moment`, `largest_call_sites`, `bucket_levels`
+//! - **observers**: [`views`], `high_water_mark`, `memory_want` and their `moment`, `largest_groups`, `bucket_levels`
 //! - **naming**: `stack_resolver` and `line_table` (from ids to lines) -> `call_stack`, `call_site`
 //!
 //! Invariants: an answer is the same whatever number of threads worked at it. No input makes this
@@ -41,7 +41,7 @@ mod groups;
 mod held;
 mod high_water_mark;
 mod image;
-mod largest_call_sites;
+mod largest_groups;
 mod line_table;
 mod live_blocks;
 mod mapped_memory;

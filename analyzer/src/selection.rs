@@ -62,6 +62,11 @@ impl Selection {
         let Selection { processes, threads, categories, functions, files } = self;
         processes.is_empty() && threads.is_empty() && categories.is_empty() && functions.is_empty() && files.is_empty()
     }
+
+    /// Whether of every process all memory is selected, or none.
+    pub fn is_of_whole_processes(&self) -> bool {
+        Selection { processes: Vec::new(), ..self.clone() }.is_all()
+    }
 }
 
 /// Says of sites whether they are selected.

@@ -102,20 +102,14 @@ fn measure_columns<M: Measure>(rows: &[&Row<M>]) -> Vec<Column> {
     numbers.map(|(at, number)| column(number.name, values.iter().map(|row| row[at]))).collect()
 }
 
-/// `time_s,function,file,line,live_bytes,max_live_bytes`: one row per bucket and call site.
+/// `time_s`, the fields of the group, `live_bytes,max_live_bytes`: one row per bucket and group.
 pub fn timeline(timeline: &Timeline) -> Result<DataFrame, AnalyzerError> {
     let rows: &[TimelineRow] = &timeline.rows;
-    Ok(DataFrame::new(
-        rows.len(),
-        vec![
-            column("time_s", rows.iter().map(|row| seconds(row.time_ns))),
-            column("function", rows.iter().map(|row| row.function.as_str())),
-            column("file", rows.iter().map(|row| row.file.as_str())),
-            column("line", rows.iter().map(|row| row.line)),
-            column("live_bytes", rows.iter().map(|row| row.live_bytes)),
-            column("max_live_bytes", rows.iter().map(|row| row.max_live_bytes)),
-        ],
-    )?)
+    let mut columns = vec![column("time_s", rows.iter().map(|row| seconds(row.time_ns)))];
+    columns.extend(group_columns(timeline.grouping, rows.iter().map(|row| &row.group)));
+    columns.push(column("live_bytes", rows.iter().map(|row| row.live_bytes)));
+    columns.push(column("max_live_bytes", rows.iter().map(|row| row.max_live_bytes)));
+    Ok(DataFrame::new(rows.len(), columns)?)
 }
 
 /// `time_s,live_bytes,max_live_bytes,rss_bytes`: one row per bucket.

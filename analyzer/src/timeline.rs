@@ -1,36 +1,37 @@
-//! The answer to "how much memory did each call site hold over time".
+//! The answer to "how much memory did each call site, or thread, or package, hold over time".
 //!
 //! The job's time is cut into buckets of equal length. A bucket goes from behind the end of the one
 //! before it up to and including its own end, so what is said of its end is true at that instant.
-//! Two replays: the first finds the call sites that deserve rows of their own, the second follows
+//! Two replays: the first finds the call sites, or other groups, that deserve rows of their own, the second follows
 //! those and, as one row, the sum of all others.
 
 use serde::Serialize;
 
 use crate::bucket_levels::{Bucket, BucketLevels, Level};
-use crate::call_site::CallSiteName;
 use crate::error::AnalyzerError;
-use crate::largest_call_sites::LargestCallSites;
+use crate::groups::{GroupName, Grouping};
+use crate::largest_groups::LargestGroups;
 use crate::replay::replay;
 use crate::resident_memory::resident_bytes_at;
+use crate::selection::{Selected, Selection};
 use crate::soundness::unreadable_events;
 use crate::trace::Trace;
+use crate::views::Query;
 
-/// What the row of all smaller call sites is called.
-const OTHER: &str = "(other)";
-
-/// How fine the timeline is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How fine the timeline is, and of which memory.
+#[derive(Clone, Debug)]
 pub struct TimelineOptions {
     /// Into how many equal pieces the job's time is cut; at least one.
     pub buckets: usize,
-    /// How many call sites have rows of their own; the rest is one row `(other)`.
-    pub call_sites: usize,
+    /// How many groups have rows of their own; the rest is one row `(other)`.
+    pub rows: usize,
+    /// Which memory, and what the rows are.
+    pub query: Query,
 }
 
 impl Default for TimelineOptions {
     fn default() -> TimelineOptions {
-        TimelineOptions { buckets: 200, call_sites: 20 }
+        TimelineOptions { buckets: 200, rows: 20, query: Query::default() }
     }
 }
 
@@ -51,12 +52,15 @@ pub struct Timeline {
     pub warnings: Vec<String>,
     /// One per bucket, in the order of time.
     pub totals: Vec<TimelineTotal>,
-    /// One per bucket and call site: in the order of time, then the same call sites in the same
+    /// What the rows are.
+    #[serde(skip)]
+    pub grouping: Grouping,
+    /// One per bucket and group: in the order of time, then the same groups in the same
     /// order in every bucket, largest first, `(other)` last if there are others.
     pub rows: Vec<TimelineRow>,
 }
 
-/// The whole job in one bucket.
+/// All memory of the timeline in one bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TimelineTotal {
     /// End of the bucket: nanoseconds from the start of the job.
@@ -65,22 +69,19 @@ pub struct TimelineTotal {
     pub live_bytes: u64,
     /// Most bytes alive at one instant of the bucket.
     pub max_live_bytes: u64,
-    /// Resident memory at the end of the bucket: the last sample of each process then running. None
-    /// before the first sample.
+    /// Resident memory at the end of the bucket: the last sample of each process then running, of those that the timeline is
+    /// of. None before the first sample, and where only a part of a process's memory is selected.
     pub rss_bytes: Option<u64>,
 }
 
-/// One call site in one bucket.
+/// One group in one bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TimelineRow {
     /// End of the bucket: nanoseconds from the start of the job.
     pub time_ns: u64,
-    /// Qualified name of the function.
-    pub function: String,
-    /// File name.
-    pub file: String,
-    /// Line.
-    pub line: u32,
+    /// Which group.
+    #[serde(flatten)]
+    pub group: GroupName,
     /// Live bytes at the end of the bucket.
     pub live_bytes: u64,
     /// Most bytes alive at one instant of the bucket. For `(other)` that of their sum.
@@ -89,20 +90,21 @@ pub struct TimelineRow {
 
 /// Follows memory over time.
 pub fn timeline(trace: &Trace, options: &TimelineOptions) -> Result<Timeline, AnalyzerError> {
-    let mut largest = LargestCallSites::new(trace);
+    let Query { selection, grouping } = &options.query;
+    let mut largest = Selected::new(trace, selection, LargestGroups::new(trace, *grouping));
     let replayed = replay(trace, &mut largest);
-    let (mut names, row_of_site) = largest.choose(options.call_sites);
-    if names.len() < largest.count() {
-        names.push(CallSiteName { function: OTHER.to_owned(), file: String::new(), line: 0 });
+    let (mut names, row_of_site) = largest.observer.choose(options.rows);
+    if names.len() < largest.observer.count() {
+        names.push(GroupName::other(*grouping));
     }
     let ends_ns = bucket_ends(trace, options.buckets);
-    let mut levels = BucketLevels::new(&ends_ns, &row_of_site, names.len());
+    let mut levels = Selected::new(trace, selection, BucketLevels::new(&ends_ns, &row_of_site, names.len()));
     let again = replay(trace, &mut levels);
     if again.sites != replayed.sites {
         // Rows belong to sites by their number.
         return Err(AnalyzerError::Changed { path: trace.name().into() });
     }
-    let buckets = levels.finish();
+    let buckets = levels.observer.finish();
     let losses = unreadable_events(replayed.unreadable_chunks.max(again.unreadable_chunks));
     Ok(Timeline {
         schema: "fil.timeline/1",
@@ -111,13 +113,14 @@ pub fn timeline(trace: &Trace, options: &TimelineOptions) -> Result<Timeline, An
         duration_ns: trace.duration_ns(),
         complete: trace.complete() && losses.is_none(),
         warnings: trace.warnings().iter().cloned().chain(losses).collect(),
-        totals: totals(trace, &ends_ns, &buckets),
+        totals: totals(trace, selection, &ends_ns, &buckets),
+        grouping: *grouping,
         rows: rows(trace, &names, &ends_ns, &buckets),
     })
 }
 
 /// Ends of the buckets, nanoseconds of the monotonic clock. The last is the end of the job.
-fn bucket_ends(trace: &Trace, buckets: usize) -> Vec<u64> {
+pub(crate) fn bucket_ends(trace: &Trace, buckets: usize) -> Vec<u64> {
     let buckets = buckets.max(1) as u128;
     let duration_ns = u128::from(trace.duration_ns());
     let start_ns = trace.header().monotonic_start_ns;
@@ -125,22 +128,24 @@ fn bucket_ends(trace: &Trace, buckets: usize) -> Vec<u64> {
     (1..=buckets).map(end).collect()
 }
 
-fn totals(trace: &Trace, ends_ns: &[u64], buckets: &[Bucket]) -> Vec<TimelineTotal> {
+fn totals(trace: &Trace, selection: &Selection, ends_ns: &[u64], buckets: &[Bucket]) -> Vec<TimelineTotal> {
+    let resident = |end_ns| match selection.is_of_whole_processes() {
+        true => resident_bytes_at(trace.images(), end_ns, &selection.processes),
+        false => None,
+    };
     let total = |(&end_ns, bucket): (&u64, &Bucket)| TimelineTotal {
         time_ns: trace.since_start(end_ns),
         live_bytes: bucket.total.live_bytes,
         max_live_bytes: bucket.total.max_live_bytes,
-        rss_bytes: resident_bytes_at(trace.images(), end_ns),
+        rss_bytes: resident(end_ns),
     };
     ends_ns.iter().zip(buckets).map(total).collect()
 }
 
-fn rows(trace: &Trace, names: &[CallSiteName], ends_ns: &[u64], buckets: &[Bucket]) -> Vec<TimelineRow> {
-    let row = |end_ns: u64, name: &CallSiteName, level: &Level| TimelineRow {
+fn rows(trace: &Trace, names: &[GroupName], ends_ns: &[u64], buckets: &[Bucket]) -> Vec<TimelineRow> {
+    let row = |end_ns: u64, name: &GroupName, level: &Level| TimelineRow {
         time_ns: trace.since_start(end_ns),
-        function: name.function.clone(),
-        file: name.file.clone(),
-        line: name.line,
+        group: name.clone(),
         live_bytes: level.live_bytes,
         max_live_bytes: level.max_live_bytes,
     };

@@ -38,7 +38,7 @@ fn the_peak_is_fil_peak_1() {
 
 #[test]
 fn the_timeline_is_fil_timeline_1() {
-    let options = analyzer::TimelineOptions { buckets: 1, call_sites: 1 };
+    let options = analyzer::TimelineOptions { buckets: 1, rows: 1, ..Default::default() };
     let json = serde_json::to_string(&timeline(&open(STORY), &options).unwrap()).unwrap();
     assert_eq!(
         json,

@@ -27,6 +27,7 @@
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
+pub mod history;
 pub mod steps;
 
 use std::collections::BTreeMap;

@@ -305,7 +305,7 @@ pub fn ask_everything(bytes: Vec<u8>) {
     serde_json::to_vec(&peak).expect("can be written");
     analyzer::flamegraph::write(&peak, &trace, Vec::new()).expect("can be drawn");
     export_everything(&peak, &trace).expect("can be exported");
-    let options = TimelineOptions { buckets: 5, call_sites: 3 };
+    let options = TimelineOptions { buckets: 5, rows: 3, ..Default::default() };
     let timeline = analyzer::timeline(&trace, &options).expect("an opened trace has a timeline");
     assert_eq!(timeline.totals.len(), 5);
     let want = analyzer::out_of_memory(&trace).expect("it is asked");

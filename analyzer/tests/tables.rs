@@ -1,0 +1,81 @@
+//! Answers of tiny jobs as tables.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use analyzer::{Timeline, TimelineOptions, peak, tables, timeline};
+use support::open;
+
+const STORY: &str = "process 10 command=python,job.py
+    name python 10
+    code 1 <module> /home/job.py 1
+    code 2 big /home/job.py 2
+    code 3 small /home/job.py 3
+    code 4 tiny /home/job.py 4
+    path 1 0 1
+    path 2 1 2
+    path 3 1 3
+    path 4 1 4
+    source /home/job.py first|  big = 5; x = 7|small <&> 'x'
+    rss 150 5000
+    rss 390 7000
+    time 100
+    alloc 1000 700 stack=2
+    time 150
+    alloc 2000 20 stack=3
+    alloc 3000 10 stack=4
+    time 180
+    free 2000
+    alloc 4000 25 stack=4
+    time 300
+    free 1000
+    time 301
+    alloc 1000 100 stack=2
+    end at=400";
+
+fn timeline_of(story: &str, buckets: usize, rows: usize) -> Timeline {
+    timeline(&open(story), &TimelineOptions { buckets, rows, ..Default::default() }).unwrap()
+}
+
+fn csv(mut table: polars::prelude::DataFrame) -> String {
+    let mut out = Vec::new();
+    tables::write_csv(&mut table, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn tables_have_the_promised_columns() {
+    let trace = open(STORY);
+    let peak = peak(&trace).unwrap();
+    assert_eq!(
+        csv(tables::call_sites(&peak.call_sites, peak.peak_bytes).unwrap()),
+        "function,file,line,live_bytes,live_blocks,share\n\
+         big,/home/job.py,2,700,1,0.952380952\n\
+         tiny,/home/job.py,4,35,2,0.047619048\n"
+    );
+    let timeline = timeline_of(STORY, 2, 1);
+    assert_eq!(
+        csv(tables::timeline(&timeline).unwrap()),
+        "time_s,function,file,line,live_bytes,max_live_bytes\n\
+         0.000000200,big,/home/job.py,2,700,700\n\
+         0.000000200,(other),\"\",0,35,35\n\
+         0.000000400,big,/home/job.py,2,100,700\n\
+         0.000000400,(other),\"\",0,35,35\n"
+    );
+    assert_eq!(
+        csv(tables::timeline_totals(&timeline).unwrap()),
+        "time_s,live_bytes,max_live_bytes,rss_bytes\n0.000000200,735,735,5000\n0.000000400,135,735,7000\n"
+    );
+}
+
+#[test]
+fn empty_answers_are_empty_tables() {
+    let trace = open("end");
+    let peak = peak(&trace).unwrap();
+    assert_eq!(
+        csv(tables::call_sites(&peak.call_sites, peak.peak_bytes).unwrap()),
+        "function,file,line,live_bytes,live_blocks,share\n"
+    );
+    assert_eq!(csv(tables::timeline(&timeline_of("end", 1, 5)).unwrap()).lines().count(), 1);
+}
