@@ -35,7 +35,7 @@ fn questions(bytes: Vec<u8>) -> Result<Peak, AnalyzerError> {
         let timeline = timeline(&trace, &Default::default())?;
         let answer = peak(&trace)?;
         let mut flamegraph = Vec::new();
-        analyzer::flamegraph::write(&answer, &trace, &mut flamegraph)?;
+        analyzer::flamegraph::write(&answer, &trace, Default::default(), &mut flamegraph)?;
         Ok((answer, timeline, named, flamegraph))
     };
     let [from_file, from_memory] = both_ways(bytes).map(|trace| trace.and_then(ask));
@@ -125,7 +125,7 @@ fn sizes_that_cannot_be_draw_no_picture() {
     );
     let trace = open(&story);
     let mut svg = Vec::new();
-    analyzer::flamegraph::write(&peak(&trace).unwrap(), &trace, &mut svg).unwrap();
+    analyzer::flamegraph::write(&peak(&trace).unwrap(), &trace, Default::default(), &mut svg).unwrap();
     assert!(String::from_utf8(svg).unwrap().contains("Sizes are damaged"));
 }
 
@@ -310,7 +310,7 @@ fn numbers_beyond_reason_are_survived() {
     );
     let answer = peak(&trace).unwrap();
     timeline(&trace, &Default::default()).unwrap();
-    analyzer::flamegraph::write(&answer, &trace, &mut Vec::new()).unwrap();
+    analyzer::flamegraph::write(&answer, &trace, Default::default(), &mut Vec::new()).unwrap();
 }
 
 /// The order in which chunks are decoded goes by the turns in their headers; a turn that falls below must not change what

@@ -38,7 +38,7 @@ const STORY: &str = "process 10 command=python,job.py
 fn a_flamegraph_shows_sizes_and_source_lines() {
     let trace = open(STORY);
     let mut svg = Vec::new();
-    flamegraph::write(&peak(&trace).unwrap(), &trace, &mut svg).unwrap();
+    flamegraph::write(&peak(&trace).unwrap(), &trace, Default::default(), &mut svg).unwrap();
     let svg = String::from_utf8(svg).unwrap();
     for text in [
         "Peak memory: 735 B at 0.00 s - python job.py",
@@ -54,7 +54,7 @@ fn a_flamegraph_shows_sizes_and_source_lines() {
 fn without_memory_there_is_nothing_to_draw() {
     let trace = open("end");
     let mut svg = Vec::new();
-    flamegraph::write(&peak(&trace).unwrap(), &trace, &mut svg).unwrap();
+    flamegraph::write(&peak(&trace).unwrap(), &trace, Default::default(), &mut svg).unwrap();
     assert!(String::from_utf8(svg).unwrap().contains("No memory was recorded"));
 }
 
@@ -73,7 +73,7 @@ fn a_flamegraph_is_xml_whatever_the_names_are() {
     let trace = analyzer::Trace::from_bytes("<&\">".into(), builder.finish()).unwrap();
     let peak = peak(&trace).unwrap();
     let mut svg = Vec::new();
-    flamegraph::write(&peak, &trace, &mut svg).unwrap();
+    flamegraph::write(&peak, &trace, Default::default(), &mut svg).unwrap();
     let svg = String::from_utf8(svg).unwrap();
     let mut reader = quick_xml::Reader::from_str(&svg);
     reader.config_mut().check_end_names = true;
@@ -98,7 +98,7 @@ fn a_flamegraph_of_deep_recursion_has_both_ends_of_it() {
     let trace = open(&recursion(3000));
     let peak = peak(&trace).unwrap();
     let mut svg = Vec::new();
-    flamegraph::write(&peak, &trace, &mut svg).unwrap();
+    flamegraph::write(&peak, &trace, Default::default(), &mut svg).unwrap();
     let svg = String::from_utf8(svg).unwrap();
     // 200 frames of the stacks that are shown whole, without the two innermost, which hold less than 0.1%; 100 more behind
     // what is left out of the others.

@@ -303,7 +303,7 @@ pub fn ask_everything(bytes: Vec<u8>) {
     let peak = analyzer::peak(&trace).expect("an opened trace has a peak");
     check(&peak);
     serde_json::to_vec(&peak).expect("can be written");
-    analyzer::flamegraph::write(&peak, &trace, Vec::new()).expect("can be drawn");
+    analyzer::flamegraph::write(&peak, &trace, Default::default(), Vec::new()).expect("can be drawn");
     export_everything(&peak, &trace).expect("can be exported");
     let options = TimelineOptions { buckets: 5, rows: 3, ..Default::default() };
     let timeline = analyzer::timeline(&trace, &options).expect("an opened trace has a timeline");
