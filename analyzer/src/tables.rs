@@ -11,7 +11,7 @@ use crate::held::CallSite;
 use crate::measure::Measure;
 use crate::moment::SiteMemory;
 use crate::timeline::{Timeline, TimelineRow, TimelineTotal};
-use crate::views::{Peaks, SeparatePeak, Sizes, WhatIf};
+use crate::views::{Overhead, OverheadAt, Peaks, SeparatePeak, Sizes, WhatIf};
 
 /// `function,file,line,live_bytes,live_blocks,share`: what each call site holds at an instant, and its share of
 /// `total_bytes` from 0 to 1. In the order given, nothing cut off.
@@ -50,6 +50,29 @@ pub fn peaks(peaks: &Peaks) -> Result<DataFrame, AnalyzerError> {
     columns.extend(group_columns(peaks.grouping, rows.iter().map(|row| &row.group)));
     columns.extend(measure_columns(&rows));
     Ok(DataFrame::new(rows.len(), columns)?)
+}
+
+/// `time_s,live_bytes,heap_bytes,python_bytes,mmap_bytes,python_arena_bytes,slack_bytes,mapped_file_bytes,reserved_bytes,
+/// rss_bytes,rest_bytes`: one row per instant.
+pub fn overhead(overhead: &Overhead) -> Result<DataFrame, AnalyzerError> {
+    let times = &overhead.times;
+    let bytes = |name, bytes: fn(&OverheadAt) -> u64| column(name, times.iter().map(bytes));
+    Ok(DataFrame::new(
+        times.len(),
+        vec![
+            column("time_s", times.iter().map(|at| seconds(at.time_ns))),
+            bytes("live_bytes", |at| at.live_bytes),
+            bytes("heap_bytes", |at| at.categories.heap),
+            bytes("python_bytes", |at| at.categories.python),
+            bytes("mmap_bytes", |at| at.categories.mmap),
+            bytes("python_arena_bytes", |at| at.apart.python_arenas),
+            bytes("slack_bytes", |at| at.slack_bytes),
+            bytes("mapped_file_bytes", |at| at.apart.mapped_files),
+            bytes("reserved_bytes", |at| at.apart.reserved),
+            column("rss_bytes", times.iter().map(|at| at.rss_bytes)),
+            column("rest_bytes", times.iter().map(|at| at.rest_bytes)),
+        ],
+    )?)
 }
 
 /// `from_bytes,to_bytes,allocated_blocks,allocated_bytes`: one row per class of sizes.

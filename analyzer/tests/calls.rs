@@ -7,7 +7,8 @@ mod support;
 use std::collections::BTreeMap;
 
 use analyzer::views::{
-    self, Churn, LeftOut, Lifetimes, PeakLifetimes, Query, Range, RangeMemory, Temporary, Threshold, WhatIf, When,
+    self, Churn, LeftOut, Lifetimes, PeakLifetimes, Query, Range, RangeMemory, Reached, Temporary, Threshold, WhatIf,
+    When,
 };
 use analyzer::{CallView, GroupName, Grouping, Measure, Pattern, Selection, StackRow, Trace, peak};
 use proptest::prelude::*;
@@ -71,6 +72,21 @@ proptest! {
         let churn = views::churn(&trace, &all).unwrap();
         let allocated = history.by_site(|life| Churn { allocated_bytes: life.size, allocated_blocks: 1 });
         prop_assert_eq!(by_site(&churn), allocated);
+
+        let reaching = views::reaching(&trace, &Pattern::new("?1").unwrap(), &all).unwrap();
+        prop_assert_eq!(reaching.about.peak_bytes, history.peak_bytes);
+        prop_assert_eq!(by_site(&reaching), history.by_site(|life| {
+            let is_for = life.site.2 == 1;
+            let at_peak = is_for && history.peak.is_some_and(|peak| {
+                life.born.order <= peak.order && life.end.as_ref().is_none_or(|end| end.at.order > peak.order)
+            });
+            Reached {
+                live_bytes: life.size * u64::from(at_peak),
+                live_blocks: u64::from(at_peak),
+                allocated_bytes: life.size * u64::from(is_for),
+                allocated_blocks: u64::from(is_for),
+            }
+        }));
 
         let temporary = views::temporary(&trace, Threshold { within_allocations: within }, &all).unwrap();
         prop_assert_eq!(by_site(&temporary), history.by_site(|life| {
