@@ -45,6 +45,12 @@ pub(crate) struct NodeId(u32);
 impl NodeId {
     /// The stack without frames.
     pub(crate) const ROOT: NodeId = NodeId(0);
+
+    /// A number that no other node of the tree has.
+    #[cfg(feature = "tables")]
+    pub(crate) fn number(self) -> u32 {
+        self.0
+    }
 }
 
 /// A frame of a [`CallTree`]; equal frames have equal ids.

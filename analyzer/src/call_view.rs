@@ -13,7 +13,7 @@ use serde::ser::{SerializeMap, Serializer};
 use crate::call_stack::{CallStack, NodeId};
 use crate::groups::{GroupName, Grouping, Groups};
 use crate::image::ImageIndex;
-use crate::measure::Measure;
+use crate::measure::{Measure, Unit};
 use crate::site::Site;
 use crate::soundness::{UnreadableChunks, unreadable_events};
 use crate::stack_resolver::StackResolver;
@@ -97,6 +97,16 @@ impl<M: Measure, A> CallView<M, A> {
             rows,
             stacks,
         }
+    }
+}
+
+impl<M: Measure, A> CallView<M, A> {
+    /// Leaves out rows and stacks of which the first number of bytes is less. The total stays what it is.
+    pub fn leave_out_less_than(&mut self, bytes: u64) {
+        let Some(column) = M::COLUMNS.iter().position(|column| column.unit == Unit::Bytes) else { return };
+        let is_enough = |measure: &M| measure.values()[column].is_some_and(|value| value >= bytes);
+        self.rows.retain(|row| is_enough(&row.measure));
+        self.stacks.retain(|stack| is_enough(&stack.measure));
     }
 }
 

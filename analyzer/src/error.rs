@@ -59,6 +59,15 @@ pub enum AnalyzerError {
         /// Its name.
         path: PathBuf,
     },
+    /// A question in SQL is not one that polars answers.
+    #[cfg(feature = "tables")]
+    #[error(
+        "cannot answer this SQL: {reason}; the tables are call_sites, stacks, timeline, allocations, processes, threads and rss"
+    )]
+    Sql {
+        /// What polars says.
+        reason: String,
+    },
     /// A table could not be made.
     #[cfg(feature = "tables")]
     #[error("cannot make the table: {0}; this is a bug in fil, please report it")]

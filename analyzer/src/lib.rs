@@ -1,7 +1,7 @@
 //! Replays traces of `fil` and answers questions about the memory of the job.
 //!
 //! [`Trace::open`] reads a trace, damaged or not; [`peak()`] and [`timeline()`] answer from it, and
-//! [`tables`] and [`flamegraph`] show answers, [`export`] hands them to other tools. The way of an event through this
+//! [`tables`] and [`flamegraph`] show answers, [`sql`] asks them, [`export`] hands them to other tools. The way of an event through this
 //! crate:
 //!
 //! - **opening**: `trace_bytes` (a file) -> `window` (a part of it) -> `chunk_index` (which chunks are sound) ->
@@ -11,7 +11,8 @@
 //!   `order` (the order of events) ->
 //!   `segmenter` (cut into a `segment` each; `mapped_memory` and its `mappings`) -> `pairing` (frees with allocations) ->
 //!   `live_blocks` (what is alive) -> `replay`, which drives all these -> an observer
-//! - **observers**: [`views`], `high_water_mark`, `memory_want` and their `moment`, `largest_groups`, `bucket_levels`
+//! - **observers**: [`views`], `high_water_mark`, `memory_want` and their `moment`, `largest_groups`, `bucket_levels`; through
+//!   `selected_replay` they see a part of the memory only
 //! - **naming**: `stack_resolver` and `line_table` (from ids to lines) -> `call_stack`, `call_site`
 //!
 //! Invariants: an answer is the same whatever number of threads worked at it. No input makes this
@@ -56,16 +57,20 @@ mod outline;
 mod package;
 mod pairing;
 mod peak;
+mod progress;
 mod replay;
 mod resident_memory;
 mod schedule;
 mod segment;
 mod segmenter;
+mod selected_replay;
 mod selection;
 mod site;
 mod soundness;
 mod sources;
 mod spread;
+#[cfg(feature = "tables")]
+pub mod sql;
 mod stack_resolver;
 #[cfg(feature = "tables")]
 pub mod tables;
@@ -85,6 +90,7 @@ pub use moment::SiteMemory;
 pub use out_of_memory::{FailedAllocation, OutOfMemory, OutOfMemoryCause, out_of_memory};
 pub use outline::{Outline, Summary};
 pub use peak::{Peak, peak, peak_of};
+pub use progress::Progress;
 pub use replay::Granularity;
 pub use selection::{Pattern, Selection};
 pub use timeline::{Timeline, TimelineOptions, TimelineRow, TimelineTotal, timeline};

@@ -8,8 +8,8 @@ use serde::Serialize;
 use crate::error::AnalyzerError;
 use crate::held::{Apart, CallSite, Categories, Held, ProcessMemory, StackMemory};
 use crate::high_water_mark::HighWaterMark;
-use crate::replay::replay;
-use crate::selection::{Selected, Selection};
+use crate::selected_replay::replay_selected;
+use crate::selection::Selection;
 use crate::site::Category;
 use crate::soundness::unreadable_events;
 use crate::trace::Trace;
@@ -56,9 +56,8 @@ pub fn peak(trace: &Trace) -> Result<Peak, AnalyzerError> {
 
 /// Finds the peak of a part of the memory, as if there were nothing else.
 pub fn peak_of(trace: &Trace, selection: &Selection) -> Result<Peak, AnalyzerError> {
-    let mut observer = Selected::new(trace, selection, HighWaterMark::default());
-    let replayed = replay(trace, &mut observer);
-    let mark = observer.observer;
+    let (observer, replayed) = replay_selected(trace, selection, HighWaterMark::default());
+    let mark = observer;
     let held = Held::at(&mark.moment, &replayed.sites);
     let (processes, position) = held.by_process(trace);
     let (call_sites, stacks) = held.by_call(trace, &position);

@@ -53,6 +53,8 @@ impl Default for Granularity {
 pub(crate) trait Observer {
     /// What it wants to know of when memory came to life whose life ends: `()` or [`crate::birth::Instant`].
     type Birth: Birth;
+    /// Whether it is told of all that is alive when all is replayed, as [`Observer::gone`].
+    const SEES_WHAT_IS_LEFT: bool = false;
     /// A site appears for the first time. Sites are numbered from 0 in this order.
     fn new_site(&mut self, site: &Site);
     /// Live bytes and blocks of a site change; `ns` is nanoseconds of the monotonic clock and never
@@ -100,6 +102,7 @@ pub(crate) fn replay<O: Observer + Send>(trace: &Trace, observer: &mut O) -> Rep
         blocks: LiveBlocks::new(trace.images().len()),
         steps: Vec::new(),
     };
+    trace.progress().begin(schedule.len());
     let mut unreadable_chunks = UnreadableChunks::default();
     let mut batches = schedule.chunks(trace.granularity().batch_chunks.max(1));
     let mut batch = batches.next().unwrap_or_default();
@@ -115,10 +118,11 @@ pub(crate) fn replay<O: Observer + Send>(trace: &Trace, observer: &mut O) -> Rep
         replay.segmenter.reuse(std::mem::replace(&mut paired, now_paired.0).segments);
         spares = now_paired.1;
         decoded = now_decoded;
+        trace.progress().advance(batch.len());
         batch = next;
     }
     paired.tell(observer);
-    replay.end().tell(observer);
+    replay.end(O::SEES_WHAT_IS_LEFT).tell(observer);
     Replayed { sites: replay.segmenter.into_sites(), unreadable_chunks }
 }
 
@@ -154,9 +158,9 @@ impl<B: Birth> Replay<B> {
         (paired, spares)
     }
 
-    /// What is told when all events have come.
-    fn end(&mut self) -> Paired<B> {
-        self.segmenter.end();
+    /// What is told when all events have come, with what is alive then or without.
+    fn end(&mut self, with_what_is_left: bool) -> Paired<B> {
+        self.segmenter.end(with_what_is_left);
         self.pair_segments()
     }
 

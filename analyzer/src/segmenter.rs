@@ -90,15 +90,18 @@ impl<B: Birth> Segmenter<B> {
         self.spares.extend(segments);
     }
 
-    /// All events have come. Unless others went on, the job ends here with what it holds.
-    pub(crate) fn end(&mut self) {
+    /// All events have come. Unless others went on, the job ends here with what it holds. The rest goes, or stays.
+    pub(crate) fn end(&mut self, rest_goes: bool) {
         let job = self.departures.iter().find(|departure| departure.ends_job).copied();
         if let Some(job) = job {
             self.depart_until(job.ns.saturating_sub(1));
         }
         self.end_job();
         while let Some(Departure { ns, image, .. }) = self.departures.pop() {
-            self.mark(Mark::Departure { image, ns: ns.max(self.clock_ns), clear: false });
+            self.mark(Mark::Departure { image, ns: ns.max(self.clock_ns), clear: rest_goes });
+            if rest_goes {
+                self.drop_mappings(image);
+            }
         }
     }
 
@@ -116,9 +119,13 @@ impl<B: Birth> Segmenter<B> {
             let image = departure.image;
             self.departed[image.index()] = true;
             self.mark(Mark::Departure { image, ns: self.clock_ns, clear: true });
-            for change in self.mapped[image.index()].clear() {
-                self.push_change(0, &change);
-            }
+            self.drop_mappings(image);
+        }
+    }
+
+    fn drop_mappings(&mut self, image: ImageIndex) {
+        for change in self.mapped[image.index()].clear() {
+            self.push_change(0, &change);
         }
     }
 

@@ -2,11 +2,9 @@
 
 use regex::{Regex, RegexBuilder};
 
-use crate::change::Change;
 use crate::error::AnalyzerError;
 use crate::groups::category_name;
-use crate::image::{Image, ImageIndex};
-use crate::replay::{Failure, Observer};
+use crate::image::Image;
 use crate::site::Site;
 use crate::stack_resolver::StackResolver;
 use crate::trace::Trace;
@@ -24,6 +22,9 @@ pub struct Selection {
     pub functions: Vec<Pattern>,
     /// Whose call stack has a file that one of these is for. All if there are none.
     pub files: Vec<Pattern>,
+    /// That came to life in this stretch of time, its ends included: nanoseconds from the start of the job. Always if there is
+    /// none.
+    pub born: Option<(u64, u64)>,
 }
 
 /// A text to look for in the names of functions or files: `*` is for any characters, `?` for one. Without these it is the
@@ -59,8 +60,13 @@ fn as_regex(character: char) -> String {
 impl Selection {
     /// Whether all memory is selected.
     pub fn is_all(&self) -> bool {
-        let Selection { processes, threads, categories, functions, files } = self;
-        processes.is_empty() && threads.is_empty() && categories.is_empty() && functions.is_empty() && files.is_empty()
+        let Selection { processes, threads, categories, functions, files, born } = self;
+        processes.is_empty()
+            && threads.is_empty()
+            && categories.is_empty()
+            && functions.is_empty()
+            && files.is_empty()
+            && born.is_none()
     }
 
     /// Whether of every process all memory is selected, or none.
@@ -69,7 +75,7 @@ impl Selection {
     }
 }
 
-/// Says of sites whether they are selected.
+/// Says of sites whether they are selected; of their memory `born` selects a part.
 pub(crate) struct SiteFilter<'a> {
     selection: &'a Selection,
     images: &'a [Image],
@@ -82,7 +88,7 @@ impl<'a> SiteFilter<'a> {
     }
 
     pub(crate) fn includes(&mut self, site: &Site) -> bool {
-        let Selection { processes, threads, categories, functions, files } = self.selection;
+        let Selection { processes, threads, categories, functions, files, born: _ } = self.selection;
         let image = &self.images[site.image.index()];
         let is_any = |patterns: &[Pattern], name: &str| patterns.iter().any(|pattern| pattern.is_for(name));
         (processes.is_empty() || processes.contains(&image.key.pid))
@@ -94,54 +100,5 @@ impl<'a> SiteFilter<'a> {
                 (functions.is_empty() || frames().any(|frame| is_any(functions, &frame.function)))
                     && (files.is_empty() || frames().any(|frame| is_any(files, &frame.file)))
             })
-    }
-}
-
-/// Passes on to an observer what is selected.
-pub(crate) struct Selected<'a, O> {
-    pub(crate) observer: O,
-    filter: SiteFilter<'a>,
-    /// By site.
-    included: Vec<bool>,
-}
-
-impl<'a, O: Observer> Selected<'a, O> {
-    pub(crate) fn new(trace: &'a Trace, selection: &'a Selection, observer: O) -> Selected<'a, O> {
-        Selected { observer, filter: SiteFilter::new(trace, selection), included: Vec::new() }
-    }
-}
-
-impl<O: Observer> Observer for Selected<'_, O> {
-    type Birth = O::Birth;
-
-    fn new_site(&mut self, site: &Site) {
-        let included = self.filter.includes(site);
-        self.included.push(included);
-        self.observer.new_site(site);
-    }
-
-    #[inline]
-    fn change(&mut self, change: &Change<O::Birth>, ns: u64) {
-        if self.included[change.site.index()] {
-            self.observer.change(change, ns);
-        }
-    }
-
-    fn gone(&mut self, change: &Change<O::Birth>, ns: u64) {
-        if self.included[change.site.index()] {
-            self.observer.gone(change, ns);
-        }
-    }
-
-    fn failed(&mut self, failure: &Failure) {
-        self.observer.failed(failure);
-    }
-
-    fn departs(&mut self, image: ImageIndex, ns: u64) {
-        self.observer.departs(image, ns);
-    }
-
-    fn job_ends(&mut self, ns: u64) {
-        self.observer.job_ends(ns);
     }
 }

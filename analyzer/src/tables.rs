@@ -1,10 +1,12 @@
-//! Answers as polars data frames, and data frames as CSV. The columns are contracts.
+//! Answers as polars data frames, and data frames as CSV and Parquet. The columns are contracts.
 
 use std::io::Write;
 
-use polars::prelude::{Column, CsvWriter, DataFrame, NamedFrom, SerWriter, Series};
+use polars::prelude::{Column, CsvWriter, NamedFrom, ParquetWriter, SerWriter, Series};
 
-use crate::call_view::{CallView, Row};
+pub use polars::prelude::DataFrame;
+
+use crate::call_view::{CallView, Row, StackRow};
 use crate::error::AnalyzerError;
 use crate::groups::{Field, GroupName, Grouping};
 use crate::held::CallSite;
@@ -34,8 +36,26 @@ pub fn call_sites(rows: &[CallSite], total_bytes: u64) -> Result<DataFrame, Anal
 pub fn call_view<M: Measure, A>(view: &CallView<M, A>) -> Result<DataFrame, AnalyzerError> {
     let rows: Vec<&Row<M>> = view.rows.iter().collect();
     let mut columns = group_columns(view.grouping, rows.iter().map(|row| &row.group));
-    columns.extend(measure_columns(&rows));
+    columns.extend(measure_columns(rows.iter().map(|row| &row.measure)));
     Ok(DataFrame::new(rows.len(), columns)?)
+}
+
+/// The stacks of a view about calls: `process,thread,frames`, then the numbers. The frames are those from the outermost on, as
+/// `function (file:line)`, with `; ` between them.
+pub fn stacks<M: Measure, A>(view: &CallView<M, A>) -> Result<DataFrame, AnalyzerError> {
+    let stacks = &view.stacks;
+    let frames = |stack: &StackRow<M>| {
+        let frames = stack.frames.frames().into_iter();
+        let frames = frames.map(|frame| format!("{} ({}:{})", frame.function, frame.file, frame.line));
+        frames.collect::<Vec<_>>().join("; ")
+    };
+    let mut columns = vec![
+        column("process", stacks.iter().map(|stack| stack.process)),
+        column("thread", stacks.iter().map(|stack| stack.thread.as_str())),
+        column("frames", stacks.iter().map(frames)),
+    ];
+    columns.extend(measure_columns(stacks.iter().map(|stack| &stack.measure)));
+    Ok(DataFrame::new(stacks.len(), columns)?)
 }
 
 /// `peak,time_s`, the fields of the group, `live_bytes,live_blocks`: one row per peak and group.
@@ -48,7 +68,7 @@ pub fn peaks(peaks: &Peaks) -> Result<DataFrame, AnalyzerError> {
         column("time_s", keys.iter().map(|(_, time_s)| *time_s)),
     ];
     columns.extend(group_columns(peaks.grouping, rows.iter().map(|row| &row.group)));
-    columns.extend(measure_columns(&rows));
+    columns.extend(measure_columns(rows.iter().map(|row| &row.measure)));
     Ok(DataFrame::new(rows.len(), columns)?)
 }
 
@@ -119,8 +139,8 @@ fn group_columns<'a>(grouping: Grouping, groups: impl Iterator<Item = &'a GroupN
 }
 
 /// A column for each number of these rows.
-fn measure_columns<M: Measure>(rows: &[&Row<M>]) -> Vec<Column> {
-    let values: Vec<Vec<Option<u64>>> = rows.iter().map(|row| row.measure.values()).collect();
+fn measure_columns<'a, M: Measure + 'a>(measures: impl Iterator<Item = &'a M>) -> Vec<Column> {
+    let values: Vec<Vec<Option<u64>>> = measures.map(Measure::values).collect();
     let numbers = M::COLUMNS.iter().enumerate();
     numbers.map(|(at, number)| column(number.name, values.iter().map(|row| row[at]))).collect()
 }
@@ -158,13 +178,19 @@ pub fn write_csv(table: &mut DataFrame, out: impl Write) -> Result<(), AnalyzerE
     Ok(())
 }
 
-fn column<T>(name: &'static str, values: impl Iterator<Item = T>) -> Column
+/// Writes a table as Parquet, compressed with zstd.
+pub fn write_parquet(table: &mut DataFrame, out: impl Write) -> Result<(), AnalyzerError> {
+    ParquetWriter::new(out).finish(table)?;
+    Ok(())
+}
+
+pub(crate) fn column<T>(name: &'static str, values: impl Iterator<Item = T>) -> Column
 where
     Series: NamedFrom<Vec<T>, [T]>,
 {
     Series::new(name.into(), values.collect::<Vec<T>>()).into()
 }
 
-fn seconds(ns: u64) -> f64 {
+pub(crate) fn seconds(ns: u64) -> f64 {
     ns as f64 / 1e9
 }

@@ -11,9 +11,9 @@ use crate::bucket_levels::{Bucket, BucketLevels, Level};
 use crate::error::AnalyzerError;
 use crate::groups::{GroupName, Grouping};
 use crate::largest_groups::LargestGroups;
-use crate::replay::replay;
 use crate::resident_memory::resident_bytes_at;
-use crate::selection::{Selected, Selection};
+use crate::selected_replay::replay_selected;
+use crate::selection::Selection;
 use crate::soundness::unreadable_events;
 use crate::trace::Trace;
 use crate::views::Query;
@@ -91,20 +91,18 @@ pub struct TimelineRow {
 /// Follows memory over time.
 pub fn timeline(trace: &Trace, options: &TimelineOptions) -> Result<Timeline, AnalyzerError> {
     let Query { selection, grouping } = &options.query;
-    let mut largest = Selected::new(trace, selection, LargestGroups::new(trace, *grouping));
-    let replayed = replay(trace, &mut largest);
-    let (mut names, row_of_site) = largest.observer.choose(options.rows);
-    if names.len() < largest.observer.count() {
+    let (largest, replayed) = replay_selected(trace, selection, LargestGroups::new(trace, *grouping));
+    let (mut names, row_of_site) = largest.choose(options.rows);
+    if names.len() < largest.count() {
         names.push(GroupName::other(*grouping));
     }
     let ends_ns = bucket_ends(trace, options.buckets);
-    let mut levels = Selected::new(trace, selection, BucketLevels::new(&ends_ns, &row_of_site, names.len()));
-    let again = replay(trace, &mut levels);
+    let (levels, again) = replay_selected(trace, selection, BucketLevels::new(&ends_ns, &row_of_site, names.len()));
     if again.sites != replayed.sites {
         // Rows belong to sites by their number.
         return Err(AnalyzerError::Changed { path: trace.name().into() });
     }
-    let buckets = levels.observer.finish();
+    let buckets = levels.finish();
     let losses = unreadable_events(replayed.unreadable_chunks.max(again.unreadable_chunks));
     Ok(Timeline {
         schema: "fil.timeline/1",

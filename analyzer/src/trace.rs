@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use format::{FormatError, ProcessKey, RecordingEnd, TraceHeader};
 use rayon::prelude::*;
@@ -12,6 +13,7 @@ use crate::chunk_index::{self, ChunkIndex, ChunkPlace};
 use crate::chunk_reader::ChunkReader;
 use crate::error::AnalyzerError;
 use crate::image::{self, Image, KernelProcess};
+use crate::progress::Progress;
 use crate::replay::Granularity;
 use crate::soundness::Soundness;
 use crate::sources::Sources;
@@ -35,6 +37,7 @@ pub struct Trace {
     recording_end: Option<RecordingEnd>,
     soundness: Soundness,
     granularity: Granularity,
+    progress: Arc<Progress>,
 }
 
 /// A program image that ran in the job. A process that calls exec is two of them.
@@ -96,6 +99,7 @@ impl Trace {
             recording_end,
             soundness,
             granularity: Granularity::default(),
+            progress: Arc::default(),
         })
     }
 
@@ -106,6 +110,11 @@ impl Trace {
 
     pub(crate) fn granularity(&self) -> Granularity {
         self.granularity
+    }
+
+    /// How far the answer is that is being worked at.
+    pub fn progress(&self) -> &Arc<Progress> {
+        &self.progress
     }
 
     /// What answers call the trace: the path it was opened with.

@@ -10,9 +10,9 @@ use analyzer::views::{
     self, Churn, LeftOut, Lifetimes, PeakLifetimes, Query, Range, RangeMemory, Reached, Temporary, Threshold, WhatIf,
     When,
 };
-use analyzer::{CallView, GroupName, Grouping, Measure, Pattern, Selection, StackRow, Trace, peak};
+use analyzer::{CallView, GroupName, Grouping, Measure, Pattern, Selection, StackRow, Trace, peak, peak_of};
 use proptest::prelude::*;
-use support::history::{History, Instant, Site, freed, with_blocks_only};
+use support::history::{History, Instant, Life, Site, freed, with_blocks_only};
 use support::steps::{MAPPING_STACKS, granularity, steps, story};
 
 fn site_of<M>(row: &StackRow<M>) -> Site {
@@ -182,6 +182,9 @@ proptest! {
             add_up(&views::lifetimes(&trace, &query).unwrap())?;
             let (peak_lifetimes, peak) = (views::peak_lifetimes(&trace, &query).unwrap(), peak(&trace).unwrap());
             add_up(&peak_lifetimes)?;
+            let peak_by = views::peak_by(&trace, &query).unwrap();
+            add_up(&peak_by)?;
+            prop_assert_eq!((peak_by.total.bytes, peak_by.about.peak_time_ns), (peak.peak_bytes, peak.peak_time_ns));
             // Also where mremap takes memory away and puts it back.
             for row in &peak_lifetimes.rows {
                 prop_assert!(row.measure.freed_bytes <= row.measure.live_bytes, "{row:?}");
@@ -194,6 +197,35 @@ proptest! {
             let allocated = |row: &RangeMemory| Churn { allocated_bytes: row.allocated_bytes, allocated_blocks: row.allocated_blocks };
             prop_assert_eq!(allocated(&range.total), churn.total);
         }
+    }
+
+    #[test]
+    fn only_what_came_to_life_in_a_time(
+        steps in steps(0..300).prop_map(with_blocks_only),
+        granularity in granularity(),
+        first in 0..1500u64,
+        second in 0..1500u64,
+    ) {
+        let mut trace: Trace = support::open(&story(&steps));
+        trace.set_granularity(granularity);
+        let history = History::of(&steps);
+        let (from, to) = (first.min(second), first.max(second));
+        let query = Query { selection: Selection { born: Some((from, to)), ..Selection::default() }, ..Query::default() };
+        let is_in = |life: &Life| (from..=to).contains(&life.born.ns);
+
+        let churn = views::churn(&trace, &query).unwrap();
+        prop_assert_eq!(by_site(&churn), history.by_site(|life| {
+            Churn { allocated_bytes: life.size * u64::from(is_in(life)), allocated_blocks: u64::from(is_in(life)) }
+        }));
+        let temporary = views::temporary(&trace, Threshold { within_allocations: 2 }, &query).unwrap();
+        prop_assert_eq!(temporary.total.allocated_bytes, churn.total.allocated_bytes);
+        let leaks = views::at(&trace, When::End, &query).unwrap();
+        let job_end = history.end.unwrap();
+        prop_assert_eq!(leaks.total.bytes, history.lives.iter().filter(|life| is_in(life)).filter(|life| {
+            life.born.order < job_end.order && life.end.as_ref().is_none_or(|end| end.at.order >= job_end.order)
+        }).map(|life| life.size).sum::<u64>());
+        // All of it was there at once, if nothing was freed; never more than that.
+        prop_assert!(peak_of(&trace, &query.selection).unwrap().peak_bytes <= churn.total.allocated_bytes);
     }
 
     /// What is not selected separates an allocation from its free, too.

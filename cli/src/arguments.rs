@@ -5,12 +5,11 @@ use std::path::PathBuf;
 
 use bytesize::ByteSize;
 use clap::error::ErrorKind;
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, value_parser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::times::{Time, TimeRange};
+mod analyze;
 
-/// Rows of the peak table unless said.
-pub(crate) const PEAK_ROWS: u32 = 20;
+pub(crate) use analyze::{AnalyzeArguments, Filters, Forms, PEAK_ROWS, Rows, Shapes};
 
 /// Finds where a Python job's memory goes.
 ///
@@ -83,81 +82,6 @@ fn trace_size(text: &str) -> Result<ByteSize, String> {
     if size < LEAST_TRACE { Err(format!("a trace has at least {LEAST_TRACE}")) } else { Ok(size) }
 }
 
-/// What to answer, and in which form.
-#[derive(Debug, Args)]
-#[command(
-    group = ArgGroup::new("view").args(["peak", "timeline", "out_of_memory", "at", "range", "leaks", "temporary", "churn", "peaks", "what_if_freed", "sizes"]),
-    group = ArgGroup::new("calls").args(["at", "range", "leaks", "temporary", "churn", "lifetimes", "peaks", "what_if_freed", "sizes"]).multiple(true),
-    group = ArgGroup::new("with_rows").args(["peak", "out_of_memory", "at", "range", "leaks", "temporary", "churn", "lifetimes", "peaks", "what_if_freed", "sizes"])
-        .multiple(true),
-    group = ArgGroup::new("with_filters").args(["peak", "flamegraph", "at", "range", "leaks", "temporary", "churn", "lifetimes", "peaks", "what_if_freed", "sizes"])
-        .multiple(true),
-)]
-pub(crate) struct AnalyzeArguments {
-    /// Trace to read
-    #[arg(value_name = "FILE", default_value = crate::DEFAULT_TRACE)]
-    pub(crate) trace: PathBuf,
-    /// Show what was alive at the moment of peak memory, and who allocated it
-    #[arg(long)]
-    pub(crate) peak: bool,
-    /// Show memory over time
-    #[arg(long)]
-    pub(crate) timeline: bool,
-    /// Show what was alive when there was no more memory, and who asked for more
-    #[arg(long, conflicts_with_all = ["flamegraph", "by", "buckets"])]
-    pub(crate) out_of_memory: bool,
-    /// Show the N highest peaks between which memory fell
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1000), conflicts_with = "flamegraph")]
-    pub(crate) peaks: Option<u32>,
-    /// Show what the peak would be without the memory of a call site (a function, file:line or pattern), or whose absence
-    /// would lower it most
-    #[arg(long, value_name = "SITE", num_args = 0..=1, require_equals = true, default_missing_value = "", conflicts_with = "flamegraph")]
-    pub(crate) what_if_freed: Option<String>,
-    /// Show how large the blocks were that were allocated
-    #[arg(long, conflicts_with_all = ["flamegraph", "by"])]
-    pub(crate) sizes: bool,
-    /// Show what was alive at a time: seconds from the start of the job as in 1.5, a part of its time as in 40%, or end
-    #[arg(long, value_name = "TIME", value_parser = Time::parse, conflicts_with = "flamegraph")]
-    pub(crate) at: Option<Time>,
-    /// Show what was allocated and freed from one time to another, and what of it was still there at the end: 1.5..2, 40%..,
-    /// ..end
-    #[arg(long, value_name = "TIME..TIME", value_parser = TimeRange::parse, conflicts_with = "flamegraph")]
-    pub(crate) range: Option<TimeRange>,
-    /// Show what was alive when the job ended
-    #[arg(long, conflicts_with = "flamegraph")]
-    pub(crate) leaks: bool,
-    /// Show what was freed while it was among the last N allocations of its thread [default: 1]
-    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "1", value_parser = value_parser!(u32).range(1..=1_000_000), conflicts_with = "flamegraph")]
-    pub(crate) temporary: Option<u32>,
-    /// Show what was allocated in total, however long it lived
-    #[arg(long, conflicts_with = "flamegraph")]
-    pub(crate) churn: bool,
-    /// Show how long memory lived; with --peak, how old it was at the peak, and how long behind the peak it was freed
-    #[arg(long, conflicts_with_all = ["timeline", "out_of_memory", "at", "range", "leaks", "temporary", "churn", "peaks", "what_if_freed", "sizes", "flamegraph"])]
-    pub(crate) lifetimes: bool,
-    /// Print the whole answer as JSON
-    #[arg(long, conflicts_with = "csv")]
-    pub(crate) json: bool,
-    /// Print the whole answer as CSV
-    #[arg(long)]
-    pub(crate) csv: bool,
-    /// Draw the call stacks at the peak into this SVG file
-    #[arg(long, value_name = "OUT.svg", conflicts_with = "timeline")]
-    pub(crate) flamegraph: Option<PathBuf>,
-    /// Rows of the table
-    #[arg(long, value_name = "N", default_value_t = PEAK_ROWS, requires = "with_rows", value_parser = value_parser!(u32).range(1..))]
-    pub(crate) rows: u32,
-    /// What the rows are: call-site, function, file, package, thread, process or category; in the CSV or JSON of the timeline
-    /// call-site or total
-    #[arg(long, value_enum, hide_possible_values = true, default_value_t = Rows::CallSite, value_name = "ROWS")]
-    pub(crate) by: Rows,
-    /// Steps of time in the timeline
-    #[arg(long, value_name = "N", requires = "timeline", value_parser = value_parser!(u32).range(1..=100_000))]
-    pub(crate) buckets: Option<u32>,
-    #[command(flatten)]
-    pub(crate) filters: Filters,
-}
-
 /// What to export, and where to.
 #[derive(Debug, Args)]
 pub(crate) struct ExportArguments {
@@ -188,48 +112,6 @@ pub(crate) enum ExportFormat {
     Chrome,
     /// The table of `memray transform csv`
     MemrayCsv,
-}
-
-/// Which memory an answer is about.
-#[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Filters, each may be given several times")]
-pub(crate) struct Filters {
-    /// Only memory of the process of this id
-    #[arg(long, value_name = "PID", requires = "with_filters")]
-    pub(crate) process: Vec<u32>,
-    /// Only memory of threads of this name
-    #[arg(long, value_name = "NAME", requires = "with_filters")]
-    pub(crate) thread: Vec<String>,
-    /// Only memory of this kind: heap, python or mmap
-    #[arg(long, value_name = "KIND", requires = "with_filters", value_parser = ["heap", "python", "mmap"], hide_possible_values = true)]
-    pub(crate) category: Vec<String>,
-    /// Only memory below calls of a function: a name, or a pattern as in DataFrame.*
-    #[arg(long, value_name = "PATTERN", requires = "with_filters")]
-    pub(crate) function: Vec<String>,
-    /// Only memory below calls of a file's functions: a name, or a pattern as in */pandas/*
-    #[arg(long, value_name = "PATTERN", requires = "with_filters")]
-    pub(crate) file: Vec<String>,
-}
-
-/// What the rows of an answer are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Rows {
-    /// Innermost Python frames
-    CallSite,
-    /// Functions
-    Function,
-    /// Files
-    File,
-    /// Installed packages
-    Package,
-    /// Threads
-    Thread,
-    /// Processes
-    Process,
-    /// Kinds of memory
-    Category,
-    /// Only totals
-    Total,
 }
 
 /// Why there is nothing to do: help or version was asked for, or the command line is wrong.
@@ -317,51 +199,5 @@ mod tests {
         let arguments = parse("fil export --to memray-csv").expect("valid");
         let Action::Export(export) = arguments.action else { panic!("not export") };
         assert_eq!((export.trace, export.to), (PathBuf::from("trace.fil"), ExportFormat::MemrayCsv));
-    }
-
-    #[test]
-    fn one_view_and_one_form_at_a_time() {
-        for line in [
-            "--peak --timeline",
-            "--out-of-memory --by total",
-            "--out-of-memory --buckets 3",
-            "--peak --out-of-memory",
-            "--peak --json --csv",
-            "--timeline --rows 5",
-            "--rows 5",
-            "--churn --leaks",
-            "--peaks 0",
-            "--sizes --by function",
-            "--sizes --peaks 3",
-            "--lifetimes --churn",
-            "--temporary=0",
-            "--at noon",
-            "--range 3..1",
-            "--function f",
-            "--category disk --churn",
-        ] {
-            parse(&format!("fil analyze {line}")).expect_err(line);
-        }
-        for line in [
-            "a.fil",
-            "--flamegraph a.svg",
-            "a.fil --peak --rows 5",
-            "--out-of-memory --rows 5 --json",
-            "--timeline --by total --csv",
-            "--peaks 3 --by function --csv",
-            "--what-if-freed",
-            "--what-if-freed=job.py:3 --json",
-            "--flamegraph a.svg --function f",
-            "--peak --lifetimes --by function",
-            "--sizes --thread worker",
-            "--peak --lifetimes --json",
-            "--temporary --by function --rows 3",
-            "--temporary=5",
-            "a.fil --at 40% --process 3 --process 4",
-            "--range ..end --file */pandas/* --csv",
-            "--peak --function read_csv",
-        ] {
-            parse(&format!("fil analyze {line}")).expect(line);
-        }
     }
 }

@@ -5,6 +5,8 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use analyzer::flamegraph::Shape;
+
 use crate::analyze::{self, Screen, flamegraph_file, out_of_memory_text, peak_table};
 use crate::arguments::{PEAK_ROWS, RecordArguments};
 use crate::ending::Ending;
@@ -25,7 +27,7 @@ pub(crate) fn run(arguments: &RecordArguments) -> Result<Ending, CliError> {
             writeln!(stderr)?;
         }
         peak_table::write(&peak, &trace, PEAK_ROWS as usize, &screen, &mut stderr)?;
-        flamegraph_file::write(&peak, &trace, &flamegraph_path(&arguments.output))?;
+        flamegraph_file::write(&peak, &trace, Shape::default(), &flamegraph_path(&arguments.output))?;
     }
     Ok(recording.ending)
 }

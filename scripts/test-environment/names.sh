@@ -8,6 +8,8 @@ compared=(3.11-shared 3.13-shared)
 unsupported=(unsupported-unknown unsupported-free-threaded unsupported-debug)
 # Programs that single tests need.
 programs=(gfortran gdb)
+# Environments that are not recorded.
+others=(readers)
 
 scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 environments=${FIL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fil}/test-pythons

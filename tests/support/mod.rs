@@ -19,7 +19,7 @@ pub(crate) use held::{HOLD, blocks, held, held_by};
 pub(crate) use json::{ask_python, list, number, read_csv, text};
 pub(crate) use peak::{CallSite, Peak, Place, Row};
 pub(crate) use process::{Ended, Running, behind, run, run_with_input, wait_for_end};
-pub(crate) use programs::{has_program, library, line_of, not_tested, testdata};
+pub(crate) use programs::{has_program, library, line_of, not_tested, python_of, testdata};
 pub(crate) use pythons::{
     Python, Unsupported, for_each_python, for_each_python_that, for_each_version, python, pythons, unsupported_pythons,
 };

@@ -37,6 +37,11 @@ pub(crate) fn not_tested(why: &str) {
     assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{why}, and CI must test it");
 }
 
+/// The Python of an environment in which nothing is recorded; none, and that is said, if it is not here.
+pub(crate) fn python_of(name: &str) -> Option<PathBuf> {
+    has_program(name).then(|| environment(name).join("bin/python"))
+}
+
 /// Whether a program is here that scripts/test-environment/programs looks for. If not, that is said; if nobody looked,
 /// that is a failure.
 pub(crate) fn has_program(name: &str) -> bool {

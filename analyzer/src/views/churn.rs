@@ -4,8 +4,8 @@ use crate::call_view::CallView;
 use crate::change::{Change, ChangeKind};
 use crate::error::AnalyzerError;
 use crate::measure::{Column, Measure};
-use crate::replay::{Observer, replay};
-use crate::selection::Selected;
+use crate::replay::Observer;
+use crate::selected_replay::replay_selected;
 use crate::site::Site;
 use crate::trace::Trace;
 use crate::views::{Nothing, PerSite, Query};
@@ -35,9 +35,8 @@ impl Measure for Churn {
 
 /// Adds up all allocations: the contract `fil.churn/1`.
 pub fn churn(trace: &Trace, query: &Query) -> Result<CallView<Churn, Nothing>, AnalyzerError> {
-    let mut observer = Selected::new(trace, &query.selection, Allocations { sites: PerSite::new() });
-    let replayed = replay(trace, &mut observer);
-    let sites = observer.observer.sites.into_counted();
+    let (observer, replayed) = replay_selected(trace, &query.selection, Allocations { sites: PerSite::new() });
+    let sites = observer.sites.into_counted();
     Ok(CallView::new("fil.churn/1", trace, Nothing {}, query.grouping, sites, replayed.unreadable_chunks))
 }
 

@@ -8,8 +8,8 @@ use crate::error::AnalyzerError;
 use crate::held::{Apart, Categories, Held};
 use crate::measure::{Column, Measure};
 use crate::moment::{Moment, SiteMemory};
-use crate::replay::{Observer, replay};
-use crate::selection::Selected;
+use crate::replay::Observer;
+use crate::selected_replay::replay_selected;
 use crate::site::Site;
 use crate::trace::Trace;
 use crate::views::Query;
@@ -53,9 +53,8 @@ pub fn at(trace: &Trace, when: When, query: &Query) -> Result<CallView<SiteMemor
         When::End => None,
     };
     let keeper = Keeper { moment: Moment::default(), until_ns, kept_ns: None };
-    let mut observer = Selected::new(trace, &query.selection, keeper);
-    let replayed = replay(trace, &mut observer);
-    let Keeper { mut moment, kept_ns, .. } = observer.observer;
+    let (observer, replayed) = replay_selected(trace, &query.selection, keeper);
+    let Keeper { mut moment, kept_ns, .. } = observer;
     if kept_ns.is_none() {
         moment.keep();
     }

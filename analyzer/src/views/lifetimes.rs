@@ -5,8 +5,8 @@ use crate::call_view::CallView;
 use crate::change::{Change, ChangeKind};
 use crate::error::AnalyzerError;
 use crate::measure::{Column, Measure};
-use crate::replay::{Observer, replay};
-use crate::selection::Selected;
+use crate::replay::Observer;
+use crate::selected_replay::replay_selected;
 use crate::site::Site;
 use crate::trace::Trace;
 use crate::views::{Nothing, PerSite, Query};
@@ -68,9 +68,8 @@ impl Measure for Lifetimes {
 
 /// How long memory lived: the contract `fil.lifetimes/1`.
 pub fn lifetimes(trace: &Trace, query: &Query) -> Result<CallView<Lifetimes, Nothing>, AnalyzerError> {
-    let mut observer = Selected::new(trace, &query.selection, Lives { sites: PerSite::new() });
-    let replayed = replay(trace, &mut observer);
-    let sites = observer.observer.sites.into_counted();
+    let (observer, replayed) = replay_selected(trace, &query.selection, Lives { sites: PerSite::new() });
+    let sites = observer.sites.into_counted();
     Ok(CallView::new("fil.lifetimes/1", trace, Nothing {}, query.grouping, sites, replayed.unreadable_chunks))
 }
 

@@ -7,6 +7,7 @@ mod churn;
 mod instant;
 mod lifetimes;
 mod overhead;
+mod peak_by;
 mod peak_lifetimes;
 mod peaks;
 mod range;
@@ -19,6 +20,7 @@ pub use churn::{Churn, churn};
 pub use instant::{AtInstant, When, at};
 pub use lifetimes::{Lifetimes, lifetimes};
 pub use overhead::{Overhead, OverheadAt, overhead};
+pub use peak_by::{AtPeak, peak_by};
 pub use peak_lifetimes::{PeakLifetimes, PeakMoment, peak_lifetimes};
 pub use peaks::{Peaks, SeparatePeak, peaks};
 pub use range::{Range, RangeMemory, range};
@@ -34,8 +36,8 @@ use crate::groups::Grouping;
 use crate::held::Held;
 use crate::high_water_mark::HighWaterMark;
 use crate::moment::SiteMemory;
-use crate::replay::replay;
-use crate::selection::{Selected, Selection};
+use crate::selected_replay::replay_selected;
+use crate::selection::Selection;
 use crate::site::Site;
 use crate::soundness::UnreadableChunks;
 use crate::trace::Trace;
@@ -55,9 +57,7 @@ pub struct Nothing {}
 
 /// The peak of what a query selects, who held it, and how many chunks could not be read.
 pub(crate) fn peak_rows(trace: &Trace, query: &Query) -> (PeakInstant, Vec<Row<SiteMemory>>, UnreadableChunks) {
-    let mut mark = Selected::new(trace, &query.selection, HighWaterMark::default());
-    let replayed = replay(trace, &mut mark);
-    let mark = mark.observer;
+    let (mark, replayed) = replay_selected(trace, &query.selection, HighWaterMark::default());
     let held = Held::at(&mark.moment, &replayed.sites);
     let (rows, _) = by_call(trace, query.grouping, &held.sites);
     (PeakInstant { live_bytes: mark.peak_bytes, ns: mark.peak_ns }, rows, replayed.unreadable_chunks)
@@ -99,6 +99,12 @@ impl<M: Default> PerSite<M> {
 
     pub(crate) fn for_each(&mut self, work: impl FnMut(&mut M)) {
         self.of_sites.iter_mut().filter_map(|(_, measure)| measure.as_mut()).for_each(work);
+    }
+
+    /// By site; none of those that do not count.
+    #[cfg(feature = "tables")]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Option<&M>> {
+        self.of_sites.iter().map(|(_, measure)| measure.as_ref())
     }
 
     pub(crate) fn into_counted(self) -> Vec<(Site, M)> {

@@ -10,9 +10,10 @@ use serde::Serialize;
 use crate::change::Change;
 use crate::error::AnalyzerError;
 use crate::held::{Apart, Categories};
-use crate::replay::{Observer, replay};
+use crate::replay::Observer;
 use crate::resident_memory::resident_bytes_at;
-use crate::selection::{Selected, Selection};
+use crate::selected_replay::replay_selected;
+use crate::selection::Selection;
 use crate::site::{Category, Site};
 use crate::soundness::unreadable_events;
 use crate::timeline::bucket_ends;
@@ -65,9 +66,8 @@ pub fn overhead(trace: &Trace, buckets: usize, processes: &[u32]) -> Result<Over
     let selection = Selection { processes: processes.to_vec(), ..Selection::default() };
     let ends_ns = bucket_ends(trace, buckets);
     let levels = KindLevels { ends_ns: &ends_ns, categories: Vec::new(), now: Kinds::default(), finished: Vec::new() };
-    let mut observer = Selected::new(trace, &selection, levels);
-    let replayed = replay(trace, &mut observer);
-    let kinds = observer.observer.finish();
+    let (observer, replayed) = replay_selected(trace, &selection, levels);
+    let kinds = observer.finish();
     let losses = unreadable_events(replayed.unreadable_chunks);
     let at = |(&end_ns, kinds): (&u64, &Kinds)| {
         kinds.at(trace.since_start(end_ns), resident_bytes_at(trace.images(), end_ns, processes))

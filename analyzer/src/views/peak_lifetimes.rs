@@ -9,8 +9,8 @@ use crate::change::{Change, ChangeKind};
 use crate::error::AnalyzerError;
 use crate::high_water_mark::HighWaterMark;
 use crate::measure::{Column, Measure};
-use crate::replay::{Observer, replay};
-use crate::selection::Selected;
+use crate::replay::Observer;
+use crate::selected_replay::replay_selected;
 use crate::site::Site;
 use crate::trace::Trace;
 use crate::views::{PerSite, Query};
@@ -89,9 +89,8 @@ impl Measure for PeakLifetimes {
 /// How old what was alive at the peak was, and when it was freed: the contract `fil.peak-lifetimes/1`.
 pub fn peak_lifetimes(trace: &Trace, query: &Query) -> Result<CallView<PeakLifetimes, PeakMoment>, AnalyzerError> {
     // The peak is known when all is over; what was alive at it is followed in a second replay.
-    let mut mark = Selected::new(trace, &query.selection, HighWaterMark::default());
-    replay(trace, &mut mark);
-    let HighWaterMark { peak_bytes, peak_ns, .. } = mark.observer;
+    let (mark, _) = replay_selected(trace, &query.selection, HighWaterMark::default());
+    let HighWaterMark { peak_bytes, peak_ns, .. } = mark;
     let follower = Follower {
         peak_bytes,
         live_bytes: 0,
@@ -99,9 +98,8 @@ pub fn peak_lifetimes(trace: &Trace, query: &Query) -> Result<CallView<PeakLifet
         peak: (peak_bytes == 0).then_some(Instant { order: 0, ns: peak_ns }),
         sites: PerSite::new(),
     };
-    let mut observer = Selected::new(trace, &query.selection, follower);
-    let replayed = replay(trace, &mut observer);
-    let sites = observer.observer.sites.into_counted();
+    let (observer, replayed) = replay_selected(trace, &query.selection, follower);
+    let sites = observer.sites.into_counted();
     let about = PeakMoment { peak_bytes, peak_time_ns: trace.since_start(peak_ns) };
     let sites = sites.into_iter().map(|(site, lives)| (site, lives.at_peak.within_what_was_alive())).collect();
     Ok(CallView::new("fil.peak-lifetimes/1", trace, about, query.grouping, sites, replayed.unreadable_chunks))

@@ -14,8 +14,8 @@ use crate::error::AnalyzerError;
 use crate::groups::Grouping;
 use crate::high_water_mark::HighWaterMark;
 use crate::moment::{Moment, SiteMemory};
-use crate::replay::{Observer, replay};
-use crate::selection::Selected;
+use crate::replay::Observer;
+use crate::selected_replay::replay_selected;
 use crate::site::{Site, SiteId};
 use crate::soundness::unreadable_events;
 use crate::trace::Trace;
@@ -59,20 +59,17 @@ pub struct SeparatePeak {
 
 /// Finds the `count` highest separate peaks.
 pub fn peaks(trace: &Trace, count: usize, query: &Query) -> Result<Peaks, AnalyzerError> {
-    let mut mark = Selected::new(trace, &query.selection, HighWaterMark::default());
-    replay(trace, &mut mark);
-    let least_fall_bytes = (mark.observer.peak_bytes / LEAST_FALL).max(1);
-    let mut turns = Selected::new(trace, &query.selection, Turns::new(least_fall_bytes));
-    replay(trace, &mut turns);
-    let mut summits = turns.observer.finish();
+    let (mark, _) = replay_selected(trace, &query.selection, HighWaterMark::default());
+    let least_fall_bytes = (mark.peak_bytes / LEAST_FALL).max(1);
+    let (turns, _) = replay_selected(trace, &query.selection, Turns::new(least_fall_bytes));
+    let mut summits = turns.finish();
     // Stable: of equal ones the earliest is first.
     summits.sort_by_key(|summit| Reverse(summit.live_bytes));
     summits.truncate(count);
     let mut in_time: Vec<u64> = summits.iter().map(|summit| summit.number).collect();
     in_time.sort_unstable_by_key(|&number| Reverse(number));
-    let mut pictures = Selected::new(trace, &query.selection, Pictures::new(in_time));
-    let replayed = replay(trace, &mut pictures);
-    let pictures = pictures.observer.pictures;
+    let (pictures, replayed) = replay_selected(trace, &query.selection, Pictures::new(in_time));
+    let pictures = pictures.pictures;
     let peak = |summit: &Summit| {
         let picture = pictures.iter().find(|(number, _)| *number == summit.number);
         let memory = picture.map_or(&[][..], |(_, memory)| memory);

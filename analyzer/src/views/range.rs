@@ -7,8 +7,8 @@ use crate::call_view::CallView;
 use crate::change::{Change, ChangeKind};
 use crate::error::AnalyzerError;
 use crate::measure::{Column, Measure};
-use crate::replay::{Observer, replay};
-use crate::selection::Selected;
+use crate::replay::Observer;
+use crate::selected_replay::replay_selected;
 use crate::site::Site;
 use crate::trace::Trace;
 use crate::views::{PerSite, Query};
@@ -78,9 +78,8 @@ pub fn range(trace: &Trace, range: Range, query: &Query) -> Result<CallView<Rang
         last_before: None,
         sites: PerSite::new(),
     };
-    let mut observer = Selected::new(trace, &query.selection, stretch);
-    let replayed = replay(trace, &mut observer);
-    let sites = observer.observer.sites.into_counted();
+    let (observer, replayed) = replay_selected(trace, &query.selection, stretch);
+    let sites = observer.sites.into_counted();
     Ok(CallView::new("fil.range/1", trace, range, query.grouping, sites, replayed.unreadable_chunks))
 }
 

@@ -8,8 +8,9 @@ use crate::change::{Change, ChangeKind};
 use crate::error::AnalyzerError;
 use crate::high_water_mark::HighWaterMark;
 use crate::measure::{Column, Measure};
-use crate::replay::{Observer, replay};
-use crate::selection::{Pattern, Selected};
+use crate::replay::Observer;
+use crate::selected_replay::replay_selected;
+use crate::selection::Pattern;
 use crate::site::{Site, SiteId};
 use crate::stack_resolver::StackResolver;
 use crate::trace::Trace;
@@ -69,9 +70,8 @@ pub fn reaching(
         mark: HighWaterMark::default(),
         sites: PerSite::new(),
     };
-    let mut observer = Selected::new(trace, &query.selection, reach);
-    let replayed = replay(trace, &mut observer);
-    let Reach { mark, mut sites, .. } = observer.observer;
+    let (observer, replayed) = replay_selected(trace, &query.selection, reach);
+    let Reach { mark, mut sites, .. } = observer;
     for at in 0..replayed.sites.len() {
         if let Some(reached) = sites.get(at) {
             let held = mark.moment.at(SiteId(at as u32));

@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use crate::change::{Change, ChangeKind};
 use crate::error::AnalyzerError;
-use crate::replay::{Observer, replay};
-use crate::selection::{Selected, Selection};
+use crate::replay::Observer;
+use crate::selected_replay::replay_selected;
+use crate::selection::Selection;
 use crate::site::{Category, Site};
 use crate::soundness::unreadable_events;
 use crate::trace::Trace;
@@ -46,9 +47,8 @@ pub struct SizeClass {
 
 /// Adds up allocations by size.
 pub fn sizes(trace: &Trace, selection: &Selection) -> Result<Sizes, AnalyzerError> {
-    let mut observer = Selected::new(trace, selection, Histogram::default());
-    let replayed = replay(trace, &mut observer);
-    let classes = observer.observer.classes;
+    let (observer, replayed) = replay_selected(trace, selection, Histogram::default());
+    let classes = observer.classes;
     let is_there = |class: &SizeClass| class.allocated_blocks > 0;
     let first = classes.iter().position(is_there).unwrap_or(0);
     let end = classes.iter().rposition(is_there).map_or(first, |last| last + 1);

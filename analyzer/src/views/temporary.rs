@@ -65,6 +65,10 @@ pub fn temporary(
     let mut finder = Finder {
         within: threshold.within_allocations.max(1) as usize,
         filter: SiteFilter::new(trace, &query.selection),
+        born: query
+            .selection
+            .born
+            .map(|(from, to)| [from, to].map(|ns| trace.header().monotonic_start_ns.saturating_add(ns))),
         sites: PerSite::new(),
         thread_of_site: Vec::new(),
         threads: HashMap::new(),
@@ -80,6 +84,8 @@ pub fn temporary(
 struct Finder<'a> {
     within: usize,
     filter: SiteFilter<'a>,
+    /// When what counts came to life, nanoseconds of the monotonic clock; always, if there is none.
+    born: Option<[u64; 2]>,
     sites: PerSite<Temporary>,
     /// By site: an index of `last_allocations`, if it counts.
     thread_of_site: Vec<Option<usize>>,
@@ -112,6 +118,9 @@ impl Observer for Finder<'_> {
                 last.pop_front();
             }
             last.push_back(birth.order);
+        }
+        if self.born.is_some_and(|[from, to]| !(from..=to).contains(&birth.ns)) {
+            return;
         }
         let Some(temporary) = self.sites.get(site.index()) else { return };
         match kind {

@@ -11,8 +11,9 @@ use crate::error::AnalyzerError;
 use crate::groups::{GroupId, GroupName, Groups};
 use crate::held::CallSite;
 use crate::peak::Peak;
-use crate::replay::{Observer, replay};
-use crate::selection::{Pattern, Selected};
+use crate::replay::Observer;
+use crate::selected_replay::replay_selected;
+use crate::selection::Pattern;
 use crate::site::Site;
 use crate::soundness::unreadable_events;
 use crate::stack_resolver::StackResolver;
@@ -130,9 +131,8 @@ fn peaks_without(
             of_site: Vec::new(),
             rest: [Level::default(); AT_ONCE],
         };
-        let mut observer = Selected::new(trace, &query.selection, follower);
-        replay(trace, &mut observer);
-        let rest = observer.observer.rest;
+        let (observer, _) = replay_selected(trace, &query.selection, follower);
+        let rest = observer.rest;
         without.extend(now.into_iter().zip(rest).map(|((group, live_bytes), level)| Without {
             group,
             live_bytes,

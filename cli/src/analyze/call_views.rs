@@ -1,116 +1,131 @@
-//! Views about calls: which is asked for, and how it is written.
+//! Views about calls: what is asked, and the sentence over the table.
 
 use std::io::Write;
 
 use analyzer::bytes::human_bytes;
 use analyzer::views::{self, Query, Range, Threshold, When};
-use analyzer::{CallView, Grouping, Measure, Pattern, Selection, Trace, tables};
+use analyzer::{CallView, Measure, Pattern, Trace, flamegraph, tables};
 use serde::Serialize;
 
-use crate::analyze::{Screen, other_views, view_table, write_csv, write_json};
-use crate::arguments::{AnalyzeArguments, Filters, Rows};
+use crate::analyze::output::{Output, write_file};
+use crate::analyze::{View, flamegraph_file, shape, view_table};
+use crate::arguments::AnalyzeArguments;
 use crate::error::CliError;
 use crate::quantities::{count, duration, share};
-use crate::times::Time;
+use crate::times::{Time, TimeRange};
 
-/// Whether such a view is asked for.
-pub(crate) fn is_asked(arguments: &AnalyzeArguments) -> bool {
-    let AnalyzeArguments { at, range, leaks, temporary, churn, lifetimes, .. } = arguments;
-    at.is_some()
-        || range.is_some()
-        || *leaks
-        || temporary.is_some()
-        || *churn
-        || *lifetimes
-        || other_views::is_asked(arguments)
-}
-
-/// Which memory an answer is about.
-pub(crate) fn selection(filters: &Filters) -> Result<Selection, CliError> {
-    let patterns = |texts: &[String]| texts.iter().map(|text| Pattern::new(text)).collect::<Result<Vec<_>, _>>();
-    Ok(Selection {
-        processes: filters.process.clone(),
-        threads: filters.thread.clone(),
-        categories: filters.category.clone(),
-        functions: patterns(&filters.function)?,
-        files: patterns(&filters.file)?,
-    })
-}
-
-/// Answers and writes.
-pub(crate) fn write(
+/// Answers a question about calls and writes the answer.
+pub(crate) fn write<W: Write>(
+    view: &View,
     arguments: &AnalyzeArguments,
-    trace: &Trace,
-    screen: &Screen,
-    out: impl Write,
+    query: &Query,
+    output: Output<W>,
 ) -> Result<(), CliError> {
-    let query = Query { selection: selection(&arguments.filters)?, grouping: grouping(arguments.by)? };
-    if other_views::is_asked(arguments) {
-        return other_views::write(arguments, &query, trace, screen, out);
-    }
-    let form = Form { arguments, trace, screen };
-    let (length_ns, end_ns) = (trace.duration_ns(), trace.job_end_ns());
-    if let Some(at) = arguments.at {
-        let when = if at == Time::End { When::End } else { When::Time(at.in_job(length_ns, end_ns)) };
-        behind_the_end(when, length_ns)?;
-        let view = views::at(trace, when, &query)?;
-        form.write(&view, &alive(view.about.time_ns, view.total.bytes, length_ns), out)
-    } else if arguments.leaks {
-        let view = views::at(trace, When::End, &query)?;
-        form.write(&view, &format!("Still alive when the job ended: {}", human_bytes(view.total.bytes)), out)
-    } else if let Some(range) = arguments.range {
-        let (from_ns, to_ns) = (range.from.in_job(length_ns, end_ns), range.to.in_job(length_ns, end_ns));
-        behind_the_end(When::Time(from_ns), length_ns)?;
-        if from_ns > to_ns {
-            return Err(CliError::Usage("--range ends before it begins".to_owned()));
+    let trace = output.trace;
+    let length_ns = trace.duration_ns();
+    let mut written = Written { arguments, output };
+    match view {
+        View::At(time) => {
+            let when = when(*time, trace)?;
+            let view = views::at(trace, when, query)?;
+            let headline = alive(view.about.time_ns, view.total.bytes, length_ns);
+            written.write(view, &headline)
         }
-        let view = views::range(trace, Range { from_ns, to_ns }, &query)?;
-        let headline = format!(
-            "From {} to {} of {}: {} allocated, {} freed; of what was allocated {} was still there at its end",
-            duration(from_ns),
-            duration(to_ns),
-            duration(length_ns),
-            human_bytes(view.total.allocated_bytes),
-            human_bytes(view.total.freed_bytes),
-            human_bytes(view.total.retained_bytes),
-        );
-        form.write(&view, &headline, out)
-    } else if let Some(within_allocations) = arguments.temporary {
-        let view = views::temporary(trace, Threshold { within_allocations }, &query)?;
-        let (temporary, all) = (view.total.temporary_blocks, view.total.allocated_blocks);
-        let headline =
-            format!("Temporary allocations: {} of {} ({})", count(temporary), count(all), share(temporary, all));
-        form.write(&view, &headline, out)
-    } else if arguments.churn {
-        let view = views::churn(trace, &query)?;
-        let (bytes, blocks) = (view.total.allocated_bytes, view.total.allocated_blocks);
-        form.write(&view, &format!("Allocated in total: {} in {} blocks", human_bytes(bytes), count(blocks)), out)
-    } else if arguments.peak {
-        let view = views::peak_lifetimes(trace, &query)?;
-        let headline = format!(
-            "Peak memory: {}, {} after the start of {}; what held it, and how long",
-            human_bytes(view.about.peak_bytes),
-            duration(view.about.peak_time_ns),
-            duration(length_ns),
-        );
-        form.write(&view, &headline, out)
-    } else {
-        let view = views::lifetimes(trace, &query)?;
-        let mean = view.total.mean_ns().map_or("-".to_owned(), duration);
-        let (freed, all) = (count(view.total.freed_blocks), count(view.total.allocated_blocks));
-        form.write(&view, &format!("Blocks freed: {freed} of {all}; they lived {mean} in the mean"), out)
+        View::Leaks => {
+            let view = views::at(trace, When::End, query)?;
+            let headline = format!("Still alive when the job ended: {}", human_bytes(view.total.bytes));
+            written.write(view, &headline)
+        }
+        View::Range(range) => {
+            let view = views::range(trace, stretch(*range, trace)?, query)?;
+            let headline = format!(
+                "From {} to {} of {}: {} allocated, {} freed; of what was allocated {} was still there at its end",
+                duration(view.about.from_ns),
+                duration(view.about.to_ns),
+                duration(length_ns),
+                human_bytes(view.total.allocated_bytes),
+                human_bytes(view.total.freed_bytes),
+                human_bytes(view.total.retained_bytes),
+            );
+            written.write(view, &headline)
+        }
+        View::Temporary(within_allocations) => {
+            let view = views::temporary(trace, Threshold { within_allocations: *within_allocations }, query)?;
+            let (temporary, all) = (view.total.temporary_blocks, view.total.allocated_blocks);
+            let numbers = format!("{} of {} ({})", count(temporary), count(all), share(temporary, all));
+            written.write(view, &format!("Temporary allocations: {numbers}"))
+        }
+        View::Churn => {
+            let view = views::churn(trace, query)?;
+            let (bytes, blocks) = (view.total.allocated_bytes, view.total.allocated_blocks);
+            written.write(view, &format!("Allocated in total: {} in {} blocks", human_bytes(bytes), count(blocks)))
+        }
+        View::Peak => {
+            let view = views::peak_by(trace, query)?;
+            let headline = format!(
+                "Peak memory: {} ({} bytes), {} after the start of {}",
+                human_bytes(view.about.peak_bytes),
+                count(view.about.peak_bytes),
+                duration(view.about.peak_time_ns),
+                duration(length_ns),
+            );
+            written.write(view, &headline)
+        }
+        View::PeakLifetimes => {
+            let view = views::peak_lifetimes(trace, query)?;
+            let headline = format!(
+                "Peak memory: {}, {} after the start of {}; what held it, and how long",
+                human_bytes(view.about.peak_bytes),
+                duration(view.about.peak_time_ns),
+                duration(length_ns),
+            );
+            written.write(view, &headline)
+        }
+        View::Stack(call_site) => {
+            let view = views::reaching(trace, &Pattern::new(call_site)?, query)?;
+            let headline = format!(
+                "Call stacks that reach {call_site}: {}, with {} of the peak of {}, and {} allocated in total",
+                count(view.stacks.len() as u64),
+                human_bytes(view.total.live_bytes),
+                human_bytes(view.about.peak_bytes),
+                human_bytes(view.total.allocated_bytes),
+            );
+            written.write_stacks(view, &headline)
+        }
+        _ => {
+            let view = views::lifetimes(trace, query)?;
+            let mean = view.total.mean_ns().map_or("-".to_owned(), duration);
+            let (freed, all) = (count(view.total.freed_blocks), count(view.total.allocated_blocks));
+            written.write(view, &format!("Blocks freed: {freed} of {all}; they lived {mean} in the mean"))
+        }
     }
 }
 
-fn behind_the_end(when: When, length_ns: u64) -> Result<(), CliError> {
-    match when {
-        When::Time(ns) if ns > length_ns => Err(CliError::Usage(format!(
-            "{} is behind the end: the recording took {}",
-            duration(ns),
-            duration(length_ns)
-        ))),
-        _ => Ok(()),
+fn when(time: Time, trace: &Trace) -> Result<When, CliError> {
+    if time == Time::End {
+        return Ok(When::End);
     }
+    let ns = time.in_job(trace.duration_ns(), trace.job_end_ns());
+    not_behind_the_end(ns, trace)?;
+    Ok(When::Time(ns))
+}
+
+fn stretch(range: TimeRange, trace: &Trace) -> Result<Range, CliError> {
+    let [from_ns, to_ns] = [range.from, range.to].map(|time| time.in_job(trace.duration_ns(), trace.job_end_ns()));
+    not_behind_the_end(from_ns, trace)?;
+    if from_ns > to_ns {
+        return Err(CliError::Usage("--range ends before it begins".to_owned()));
+    }
+    Ok(Range { from_ns, to_ns })
+}
+
+fn not_behind_the_end(ns: u64, trace: &Trace) -> Result<(), CliError> {
+    let length_ns = trace.duration_ns();
+    if ns <= length_ns {
+        return Ok(());
+    }
+    let (time, length) = (duration(ns), duration(length_ns));
+    Err(CliError::Usage(format!("{time} is behind the end: the recording took {length}")))
 }
 
 fn alive(time_ns: u64, bytes: u64, length_ns: u64) -> String {
@@ -123,40 +138,41 @@ fn alive(time_ns: u64, bytes: u64, length_ns: u64) -> String {
     )
 }
 
-fn grouping(rows: Rows) -> Result<Grouping, CliError> {
-    Ok(match rows {
-        Rows::CallSite => Grouping::CallSite,
-        Rows::Function => Grouping::Function,
-        Rows::File => Grouping::File,
-        Rows::Package => Grouping::Package,
-        Rows::Thread => Grouping::Thread,
-        Rows::Process => Grouping::Process,
-        Rows::Category => Grouping::Category,
-        Rows::Total => return Err(CliError::Usage("--by total is for --timeline".to_owned())),
-    })
-}
-
-/// How a view is written.
-struct Form<'a> {
+/// How an answer is written.
+struct Written<'a, W> {
     arguments: &'a AnalyzeArguments,
-    trace: &'a Trace,
-    screen: &'a Screen,
+    output: Output<'a, W>,
 }
 
-impl Form<'_> {
-    fn write<M: Measure, A: Serialize>(
-        &self,
-        view: &CallView<M, A>,
-        headline: &str,
-        mut out: impl Write,
-    ) -> Result<(), CliError> {
-        if self.arguments.json {
-            write_json(view, out)
-        } else if self.arguments.csv {
-            write_csv(out, |csv| tables::write_csv(&mut tables::call_view(view)?, csv))
-        } else {
-            let rows = self.arguments.rows as usize;
-            Ok(view_table::write(headline, view, self.trace, rows, self.screen, &mut out)?)
+impl<W: Write> Written<'_, W> {
+    fn write<M: Measure, A: Serialize>(&mut self, view: CallView<M, A>, headline: &str) -> Result<(), CliError> {
+        let view = self.prepare(view, headline)?;
+        self.output.write(&view, || tables::call_view(&view), |output| view_table::write(headline, &view, output))
+    }
+
+    /// Of a view whose rows are its stacks.
+    fn write_stacks<M: Measure, A: Serialize>(&mut self, view: CallView<M, A>, headline: &str) -> Result<(), CliError> {
+        let view = self.prepare(view, headline)?;
+        let shape = shape(self.arguments.shapes);
+        self.output.write(
+            &view,
+            || tables::stacks(&view),
+            |output| crate::analyze::stacks_text::write(headline, &view, shape, output),
+        )
+    }
+
+    /// Leaves out what is too small, and draws the picture, if that is asked for.
+    fn prepare<M: Measure, A>(&self, mut view: CallView<M, A>, headline: &str) -> Result<CallView<M, A>, CliError> {
+        let forms = &self.arguments.form;
+        if let Some(least) = forms.min_bytes {
+            view.leave_out_less_than(least.as_u64());
         }
+        if let Some(svg) = &forms.flamegraph {
+            let mut graph = Vec::new();
+            flamegraph::write_view(&view, headline, self.output.trace, shape(self.arguments.shapes), &mut graph)?;
+            write_file(svg, &graph)?;
+            flamegraph_file::tell(svg);
+        }
+        Ok(view)
     }
 }

@@ -1,18 +1,24 @@
 //! Writes the flamegraph of the peak into a file.
 
-use std::fs;
 use std::path::Path;
 
-use analyzer::{Peak, Trace, flamegraph};
+use analyzer::flamegraph::{self, Shape};
+use analyzer::{Peak, Trace};
 
+use crate::analyze::output::write_file;
 use crate::error::CliError;
 use crate::messages::say;
 
-/// Writes it and says where. An older file of that name is replaced only when the graph is ready.
-pub(crate) fn write(peak: &Peak, trace: &Trace, svg: &Path) -> Result<(), CliError> {
+/// Writes it and says where.
+pub(crate) fn write(peak: &Peak, trace: &Trace, shape: Shape, svg: &Path) -> Result<(), CliError> {
     let mut graph = Vec::new();
-    flamegraph::write(peak, trace, &mut graph)?;
-    fs::write(svg, graph).map_err(|error| CliError::output(svg, &error))?;
+    flamegraph::write(peak, trace, shape, &mut graph)?;
+    write_file(svg, &graph)?;
     say(&format!("flamegraph of the peak: {}", svg.display()));
     Ok(())
+}
+
+/// Says where that of another question is.
+pub(crate) fn tell(svg: &Path) {
+    say(&format!("flamegraph: {}", svg.display()));
 }

@@ -9,144 +9,148 @@ pub(crate) mod flamegraph_file;
 mod open;
 mod other_views;
 pub(crate) mod out_of_memory_text;
+mod output;
+mod overhead_text;
 mod paths;
 pub(crate) mod peak_table;
+mod progress_bar;
 mod screen;
+mod sql_text;
+mod stacks_text;
 mod summary;
 mod table;
 mod terminal_text;
+mod timeline;
 mod timeline_plot;
+mod view;
 mod view_table;
 
 use std::io::{self, BufWriter, Write};
 
-use analyzer::{AnalyzerError, Peak, TimelineOptions, Trace, tables};
-use serde::Serialize;
+use analyzer::flamegraph::Shape;
+use analyzer::views::Query;
+use analyzer::{Grouping, Pattern, Selection, Trace, tables};
 
-use crate::arguments::{AnalyzeArguments, Rows};
+use crate::arguments::{AnalyzeArguments, Filters, Rows, Shapes};
 use crate::error::{CliError, FAILED};
 
 pub(crate) use open::open;
+use output::{Form, Output};
+use progress_bar::ProgressBar;
 pub(crate) use screen::Screen;
+use view::View;
 
 /// Answers one question about one trace. Returns the exit code.
 pub(crate) fn analyze(arguments: &AnalyzeArguments) -> Result<u8, CliError> {
-    let asks_of_calls = call_views::is_asked(arguments);
-    let has_view = asks_of_calls
-        || arguments.peak
-        || arguments.timeline
-        || arguments.out_of_memory
-        || arguments.flamegraph.is_some();
-    if (arguments.json || arguments.csv) && !has_view {
-        return Err(CliError::Usage(
-            "--json and --csv need a question: add --peak, --timeline or another (see `fil analyze --help`)".to_owned(),
-        ));
-    }
-    if arguments.by != Rows::CallSite && !asks_of_calls && !(arguments.timeline && arguments.by == Rows::Total) {
-        return Err(CliError::Usage("--by is not for this question (see `fil analyze --help`)".to_owned()));
-    }
+    let view = View::of(arguments)?;
     let trace = open(&arguments.trace)?;
     let screen = Screen::of(&io::stdout());
     let mut out = BufWriter::new(io::stdout().lock());
-    if asks_of_calls {
-        call_views::write(arguments, &trace, &screen, &mut out)?;
-    } else if arguments.timeline {
-        write_timeline(arguments, &trace, &screen, &mut out)?;
-    } else if arguments.out_of_memory {
-        write_out_of_memory(arguments, &trace, &screen, &mut out)?;
-    } else if arguments.peak || arguments.flamegraph.is_some() {
-        let peak = analyzer::peak_of(&trace, &call_views::selection(&arguments.filters)?)?;
-        write_peak(arguments, &peak, &trace, &screen, &mut out)?;
-        if let Some(svg) = &arguments.flamegraph {
-            flamegraph_file::write(&peak, &trace, svg)?;
-        }
-    } else {
-        summary::write(&arguments.trace, &trace, &screen, &mut out)?;
-    }
+    answer(&view, arguments, &trace, &screen, &mut out)?;
     out.flush()?;
     Ok(if trace.damaged() { FAILED } else { 0 })
 }
 
-fn write_peak(
+fn answer(
+    view: &View,
     arguments: &AnalyzeArguments,
-    peak: &Peak,
     trace: &Trace,
     screen: &Screen,
     mut out: impl Write,
 ) -> Result<(), CliError> {
-    if arguments.json {
-        write_json(peak, out)
-    } else if arguments.csv {
-        write_csv(out, |csv| tables::write_csv(&mut tables::call_sites(&peak.call_sites, peak.peak_bytes)?, csv))
-    } else if arguments.peak {
-        Ok(peak_table::write(peak, trace, arguments.rows as usize, screen, &mut out)?)
-    } else {
-        Ok(())
+    let form = Form::of(&arguments.form, arguments.questions.peak || *view != View::Peak);
+    let rows = output::rows_of(&arguments.form);
+    let bar = ProgressBar::of(trace.progress());
+    if *view == View::Summary {
+        return summary::write(&arguments.trace, trace, bar, screen, &mut out);
+    }
+    let output = Output { form, trace, screen, rows, bar, out };
+    let query = Query {
+        selection: selection(&arguments.filters, trace)?,
+        grouping: arguments.form.by.map_or(Grouping::CallSite, grouping),
+    };
+    match view {
+        View::Peak if query.grouping == Grouping::CallSite => peak(arguments, &query, output),
+        View::Timeline => timeline::timeline(&arguments.form, query, output),
+        View::OutOfMemory => out_of_memory(output),
+        View::Peaks(number) => other_views::peaks(*number, arguments.form.rows, &query, output),
+        View::WhatIfFreed(site) => other_views::what_if(site, &query, output),
+        View::Sizes => other_views::sizes(&query, output),
+        View::Overhead => overhead_text::overhead(arguments.form.buckets, &arguments.filters.process, output),
+        View::Sql(question) => sql_text::sql(question, output),
+        about_calls => call_views::write(about_calls, arguments, &query, output),
     }
 }
 
-/// In JSON there is an answer to whether there was one, too: null.
-fn write_out_of_memory(
-    arguments: &AnalyzeArguments,
-    trace: &Trace,
-    screen: &Screen,
-    mut out: impl Write,
-) -> Result<(), CliError> {
-    let want = analyzer::out_of_memory(trace)?;
-    if arguments.json {
-        return write_json(&want, out);
+fn peak<W: Write>(arguments: &AnalyzeArguments, query: &Query, mut output: Output<W>) -> Result<(), CliError> {
+    let mut peak = analyzer::peak_of(output.trace, &query.selection)?;
+    if let Some(least) = arguments.form.min_bytes {
+        peak.call_sites.retain(|row| row.live_bytes >= least.as_u64());
+        peak.stacks.retain(|row| row.live_bytes >= least.as_u64());
     }
-    let (call_sites, live_bytes) = want.as_ref().map_or((&[][..], 0), |want| (&want.call_sites, want.live_bytes));
-    if arguments.csv {
-        return write_csv(out, |csv| tables::write_csv(&mut tables::call_sites(call_sites, live_bytes)?, csv));
-    }
-    match &want {
-        Some(want) => out_of_memory_text::write(want, trace, arguments.rows as usize, screen, &mut out)?,
-        None => writeln!(out, "Nothing shows that the job wanted memory that it did not get")?,
+    output.write(
+        &peak,
+        || tables::call_sites(&peak.call_sites, peak.peak_bytes),
+        |output| peak_table::write(&peak, output.trace, output.rows, output.screen, &mut output.out),
+    )?;
+    if let Some(svg) = &arguments.form.flamegraph {
+        flamegraph_file::write(&peak, output.trace, shape(arguments.shapes), svg)?;
     }
     Ok(())
 }
 
-fn write_timeline(
-    arguments: &AnalyzeArguments,
-    trace: &Trace,
-    screen: &Screen,
-    mut out: impl Write,
-) -> Result<(), CliError> {
-    let for_people = !arguments.json && !arguments.csv;
-    let mut options = TimelineOptions::default();
-    if let Some(buckets) = arguments.buckets {
-        options.buckets = buckets as usize;
-    } else if for_people {
-        options.buckets = timeline_plot::buckets(screen);
+/// In JSON there is an answer to whether there was one, too: null.
+fn out_of_memory<W: Write>(mut output: Output<W>) -> Result<(), CliError> {
+    let want = analyzer::out_of_memory(output.trace)?;
+    let (call_sites, live_bytes) = want.as_ref().map_or((&[][..], 0), |want| (&want.call_sites, want.live_bytes));
+    output.write(
+        &want,
+        || tables::call_sites(call_sites, live_bytes),
+        |output| match &want {
+            Some(want) => out_of_memory_text::write(want, output.trace, output.rows, output.screen, &mut output.out),
+            None => writeln!(output.out, "Nothing shows that the job wanted memory that it did not get"),
+        },
+    )
+}
+
+/// Which memory an answer is about.
+pub(crate) fn selection(filters: &Filters, trace: &Trace) -> Result<Selection, CliError> {
+    let patterns = |texts: &[String]| texts.iter().map(|text| Pattern::new(text)).collect::<Result<Vec<_>, _>>();
+    let (length_ns, end_ns) = (trace.duration_ns(), trace.job_end_ns());
+    let born = match (filters.from, filters.until) {
+        (None, None) => None,
+        (from, until) => Some((
+            from.map_or(0, |time| time.in_job(length_ns, end_ns)),
+            until.map_or(length_ns, |time| time.in_job(length_ns, end_ns)),
+        )),
+    };
+    if born.is_some_and(|(from, until)| from > until) {
+        return Err(CliError::Usage("--until is before --from".to_owned()));
     }
-    let mut timeline = analyzer::timeline(trace, &options)?;
-    if arguments.by == Rows::Total {
-        timeline.rows.clear();
-    }
-    if arguments.json {
-        write_json(&timeline, out)
-    } else if arguments.csv {
-        write_csv(out, |csv| match arguments.by {
-            Rows::Total => tables::write_csv(&mut tables::timeline_totals(&timeline)?, csv),
-            _ => tables::write_csv(&mut tables::timeline(&timeline)?, csv),
-        })
-    } else {
-        Ok(timeline_plot::write(&timeline, screen, &mut out)?)
+    Ok(Selection {
+        processes: filters.process.clone(),
+        threads: filters.thread.clone(),
+        categories: filters.category.clone(),
+        functions: patterns(&filters.function)?,
+        files: patterns(&filters.file)?,
+        born,
+    })
+}
+
+/// Of totals there are only those of all.
+fn grouping(rows: Rows) -> Grouping {
+    match rows {
+        Rows::CallSite | Rows::Total => Grouping::CallSite,
+        Rows::Function => Grouping::Function,
+        Rows::File => Grouping::File,
+        Rows::Package => Grouping::Package,
+        Rows::Thread => Grouping::Thread,
+        Rows::Process => Grouping::Process,
+        Rows::Category => Grouping::Category,
     }
 }
 
-pub(crate) fn write_json(answer: &impl Serialize, mut out: impl Write) -> Result<(), CliError> {
-    serde_json::to_writer(&mut out, answer).map_err(io::Error::from)?;
-    Ok(writeln!(out)?)
-}
-
-/// By way of a buffer, so that a closed pipe is met here and not inside polars.
-pub(crate) fn write_csv(
-    mut out: impl Write,
-    table: impl FnOnce(&mut Vec<u8>) -> Result<(), AnalyzerError>,
-) -> Result<(), CliError> {
-    let mut csv = Vec::new();
-    table(&mut csv)?;
-    Ok(out.write_all(&csv)?)
+fn shape(shapes: Shapes) -> Shape {
+    let Shapes { merge_functions, hide_imports, collapse_recursion, invert } = shapes;
+    Shape { by_function: merge_functions, hide_imports, collapse_recursion, inverted: invert }
 }

@@ -6,69 +6,50 @@ use analyzer::bytes::human_bytes;
 use analyzer::views::{self, LeftOut, Peaks, Query, Sizes, WhatIf, Without};
 use analyzer::{Pattern, Trace, tables};
 
+use crate::analyze::output::Output;
 use crate::analyze::table::{self, TableLine};
 use crate::analyze::view_table::{header, texts};
-use crate::analyze::{Screen, write_csv, write_json};
-use crate::arguments::AnalyzeArguments;
 use crate::error::CliError;
 use crate::quantities::{count, count_of, duration, share};
 
-/// Rows told of each of several peaks.
+/// Rows told of each of several peaks, unless said.
 const ROWS_OF_A_PEAK: usize = 3;
 /// The longest bar of a histogram, in characters.
 const BAR: usize = 40;
 
-/// Whether such a view is asked for.
-pub(crate) fn is_asked(arguments: &AnalyzeArguments) -> bool {
-    arguments.peaks.is_some() || arguments.sizes || arguments.what_if_freed.is_some()
-}
-
-/// Answers and writes.
-pub(crate) fn write(
-    arguments: &AnalyzeArguments,
+/// The highest peaks.
+pub(crate) fn peaks<W: Write>(
+    number: u32,
+    rows: Option<u32>,
     query: &Query,
-    trace: &Trace,
-    screen: &Screen,
-    mut out: impl Write,
+    mut output: Output<W>,
 ) -> Result<(), CliError> {
-    if let Some(number) = arguments.peaks {
-        let peaks = views::peaks(trace, number as usize, query)?;
-        if arguments.json {
-            write_json(&peaks, out)
-        } else if arguments.csv {
-            write_csv(out, |csv| tables::write_csv(&mut tables::peaks(&peaks)?, csv))
-        } else {
-            Ok(write_peaks(&peaks, trace, screen, &mut out)?)
-        }
-    } else if let Some(site) = &arguments.what_if_freed {
-        let left_out = if site.is_empty() { LeftOut::Best } else { LeftOut::Named(Pattern::new(site)?) };
-        let answer = views::what_if(trace, &left_out, query)?;
-        if arguments.json {
-            write_json(&answer, out)
-        } else if arguments.csv {
-            write_csv(out, |csv| tables::write_csv(&mut tables::what_if(&answer, query.grouping)?, csv))
-        } else {
-            Ok(write_what_if(&answer, query, trace, arguments.rows as usize, screen, &mut out)?)
-        }
-    } else {
-        let sizes = views::sizes(trace, &query.selection)?;
-        if arguments.json {
-            write_json(&sizes, out)
-        } else if arguments.csv {
-            write_csv(out, |csv| tables::write_csv(&mut tables::sizes(&sizes)?, csv))
-        } else {
-            Ok(write_sizes(&sizes, screen, &mut out)?)
-        }
-    }
+    let peaks = views::peaks(output.trace, number as usize, query)?;
+    output.rows = rows.map_or(ROWS_OF_A_PEAK, |rows| rows as usize);
+    output.write(&peaks, || tables::peaks(&peaks), |output| write_peaks(&peaks, output))
 }
 
-fn write_peaks(peaks: &Peaks, trace: &Trace, screen: &Screen, out: &mut impl Write) -> io::Result<()> {
+/// The peak without a call site, or without the best if none is named.
+pub(crate) fn what_if<W: Write>(site: &str, query: &Query, mut output: Output<W>) -> Result<(), CliError> {
+    let left_out = if site.is_empty() { LeftOut::Best } else { LeftOut::Named(Pattern::new(site)?) };
+    let answer = views::what_if(output.trace, &left_out, query)?;
+    output.write(&answer, || tables::what_if(&answer, query.grouping), |output| write_what_if(&answer, query, output))
+}
+
+/// The histogram of sizes.
+pub(crate) fn sizes<W: Write>(query: &Query, mut output: Output<W>) -> Result<(), CliError> {
+    let sizes = views::sizes(output.trace, &query.selection)?;
+    output.write(&sizes, || tables::sizes(&sizes), |output| write_sizes(&sizes, output))
+}
+
+fn write_peaks(peaks: &Peaks, output: &mut Output<impl Write>) -> io::Result<()> {
+    let Output { trace, screen, rows, ref mut out, .. } = *output;
     let number = count_of(peaks.peaks.len() as u64, "peak", "peaks");
     let fall = human_bytes(peaks.least_fall_bytes);
     writeln!(out, "{}", screen.bold(&format!("The highest {number}, with falls of {fall} or more between them")))?;
     let mut lines = Vec::new();
     for peak in &peaks.peaks {
-        for (at, row) in peak.rows.iter().take(ROWS_OF_A_PEAK).enumerate() {
+        for (at, row) in peak.rows.iter().take(rows).enumerate() {
             let (time, total) = if at == 0 {
                 (duration(peak.time_ns), human_bytes(peak.live_bytes))
             } else {
@@ -82,14 +63,8 @@ fn write_peaks(peaks: &Peaks, trace: &Trace, screen: &Screen, out: &mut impl Wri
     table::write(header(["time", "peak", "share", "bytes"].into_iter(), peaks.grouping), lines, screen, out)
 }
 
-fn write_what_if(
-    answer: &WhatIf,
-    query: &Query,
-    trace: &Trace,
-    rows: usize,
-    screen: &Screen,
-    out: &mut impl Write,
-) -> io::Result<()> {
+fn write_what_if(answer: &WhatIf, query: &Query, output: &mut Output<impl Write>) -> io::Result<()> {
+    let Output { trace, screen, rows, ref mut out, .. } = *output;
     let Some(best) = answer.without.first() else {
         return writeln!(out, "Nothing of the kind was alive at the peak of {}", human_bytes(answer.peak_bytes));
     };
@@ -118,7 +93,8 @@ pub(crate) fn sentence(without: &Without, peak_bytes: u64, trace: &Trace) -> Str
     format!("Without {name}{place} the peak would be {then} instead of {before} ({} lower)", share(lower, whole))
 }
 
-fn write_sizes(sizes: &Sizes, screen: &Screen, out: &mut impl Write) -> io::Result<()> {
+fn write_sizes(sizes: &Sizes, output: &mut Output<impl Write>) -> io::Result<()> {
+    let Output { screen, ref mut out, .. } = *output;
     let (blocks, bytes) = (count(sizes.allocated_blocks), human_bytes(sizes.allocated_bytes));
     writeln!(out, "{}", screen.bold(&format!("Sizes of {blocks} blocks, {bytes} in total")))?;
     let most = sizes.sizes.iter().map(|class| class.allocated_blocks).max().unwrap_or(0).max(1);

@@ -8,6 +8,7 @@ use analyzer::views::{self, Without};
 use analyzer::{Peak, Trace};
 
 use crate::analyze::paths::location;
+use crate::analyze::progress_bar::ProgressBar;
 use crate::analyze::terminal_text::{keep_start, printable};
 use crate::analyze::{Screen, other_views, out_of_memory_text};
 use crate::error::CliError;
@@ -21,16 +22,32 @@ const CALL_SITES: usize = 5;
 const COMMAND_WIDTH: usize = 100;
 
 /// Writes the summary.
-pub(crate) fn write(path: &Path, trace: &Trace, screen: &Screen, out: &mut impl Write) -> Result<(), CliError> {
-    if let Some(want) = analyzer::out_of_memory(trace)? {
+pub(crate) fn write(
+    path: &Path,
+    trace: &Trace,
+    mut bar: ProgressBar,
+    screen: &Screen,
+    out: &mut impl Write,
+) -> Result<(), CliError> {
+    let want = analyzer::out_of_memory(trace)?;
+    let peak = analyzer::peak(trace)?;
+    let without = views::best_without(trace, &peak);
+    bar.clear();
+    if let Some(want) = want {
         out_of_memory_text::write(&want, trace, CALL_SITES, screen, out)?;
         writeln!(out)?;
     }
-    let peak = analyzer::peak(trace)?;
-    Ok(write_lines(path, trace, &peak, screen, out)?)
+    Ok(write_lines(path, trace, &peak, without, screen, out)?)
 }
 
-fn write_lines(path: &Path, trace: &Trace, peak: &Peak, screen: &Screen, out: &mut impl Write) -> io::Result<()> {
+fn write_lines(
+    path: &Path,
+    trace: &Trace,
+    peak: &Peak,
+    without: Option<Without>,
+    screen: &Screen,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let mut field = |name: &str, value: &str| writeln!(out, "{name:<11} {value}");
     field("Command", &keep_start(&printable(&trace.command().join(" ")), COMMAND_WIDTH))?;
     field("Python", &pythons(trace))?;
@@ -52,7 +69,7 @@ fn write_lines(path: &Path, trace: &Trace, peak: &Peak, screen: &Screen, out: &m
     }
 
     let is_worth_it = |without: &Without| peak.peak_bytes.saturating_sub(without.peak_bytes) >= peak.peak_bytes / 100;
-    if let Some(without) = views::best_without(trace, peak).filter(is_worth_it) {
+    if let Some(without) = without.filter(is_worth_it) {
         writeln!(out)?;
         writeln!(out, "{}", other_views::sentence(&without, peak.peak_bytes, trace))?;
     }

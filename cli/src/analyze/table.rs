@@ -8,7 +8,7 @@ use crate::analyze::Screen;
 use crate::analyze::terminal_text::{keep_end, keep_start};
 
 /// Two spaces between columns, one line under the header.
-const STYLE: TableStyle = TableStyle::new()
+pub(crate) const STYLE: TableStyle = TableStyle::new()
     .header_lines(ContentLineStyle::none().junction(' '))
     .header_separator(LineStyle::none().fill('─').junction('─'))
     .content_lines(ContentLineStyle::none().junction(' '));

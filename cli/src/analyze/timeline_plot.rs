@@ -185,6 +185,7 @@ mod tests {
             complete: true,
             warnings: Vec::new(),
             totals: (1..=100).map(|at| total(at, if at == 50 { 512 << 20 } else { 128 << 20 })).collect(),
+            grouping: analyzer::Grouping::CallSite,
             rows: Vec::new(),
         };
         let mut text = Vec::new();

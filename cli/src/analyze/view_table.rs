@@ -5,21 +5,19 @@ use std::io::{self, Write};
 use analyzer::bytes::human_bytes;
 use analyzer::{CallView, GroupName, Grouping, Measure, Row, Trace, Unit};
 
-use crate::analyze::Screen;
+use crate::analyze::output::Output;
 use crate::analyze::paths::place;
 use crate::analyze::table::{self, TableLine};
 use crate::analyze::terminal_text::printable;
 use crate::quantities::{count, count_of, duration, share};
 
-/// Writes the sentence and the table. Rows beyond `rows` are summed up in one.
+/// Writes the sentence and the table. Rows beyond those that are asked for are summed up in one.
 pub(crate) fn write<M: Measure, A>(
     headline: &str,
     view: &CallView<M, A>,
-    trace: &Trace,
-    rows: usize,
-    screen: &Screen,
-    out: &mut impl Write,
+    output: &mut Output<impl Write>,
 ) -> io::Result<()> {
+    let Output { trace, screen, rows, ref mut out, .. } = *output;
     writeln!(out, "{}", screen.bold(headline))?;
     if view.rows.is_empty() {
         return Ok(());

@@ -1,0 +1,217 @@
+//! The table `allocations`: every block and mapping with its birth and its end.
+//!
+//! It is written while the trace is replayed, a batch of rows after the other, and never held as a whole. A row is written
+//! when its life ends, and those of what is never freed at the end. (A mapping that goes piece by piece is a row for each.)
+//!
+//! An end that did not take place (a realloc that failed, or memory that mremap moved) follows the end closely, so the last
+//! rows wait for a while.
+
+use std::collections::VecDeque;
+use std::fs::File;
+
+use polars::io::parquet::write::BatchedWriter;
+use polars::prelude::{DataFrame, LazyFrame, ParquetCompression, ParquetWriter, PlRefPath, ScanArgsParquet};
+use tempfile::NamedTempFile;
+
+use crate::birth::Instant;
+use crate::change::{Change, ChangeKind};
+use crate::error::AnalyzerError;
+use crate::groups::category_name;
+use crate::image::ImageIndex;
+use crate::replay::{Observer, replay};
+use crate::site::Site;
+use crate::sql::site_stacks::SiteStacks;
+use crate::tables::{column, seconds};
+use crate::trace::Trace;
+
+/// Rows of the file that are compressed, and later read, together.
+const BATCH_ROWS: usize = 256 << 10;
+
+/// So many rows wait for what may undo their end.
+const WAITING_ROWS: usize = 4096;
+
+/// The table in a temporary file.
+pub(super) struct AllocationsFile {
+    file: NamedTempFile,
+}
+
+impl AllocationsFile {
+    /// For queries, as long as `keep` keeps it.
+    pub(super) fn read(self, keep: &mut Option<NamedTempFile>) -> Result<LazyFrame, AnalyzerError> {
+        let path = PlRefPath::try_from_path(self.file.path())?;
+        *keep = Some(self.file);
+        Ok(LazyFrame::scan_parquet(path, ScanArgsParquet::default())?)
+    }
+}
+
+/// `allocated_s,freed_s,bytes,category,process,thread,stack`: in the order in which they were freed, about; those that a
+/// process has not freed come when it ends.
+pub(super) fn write(trace: &Trace) -> Result<AllocationsFile, AnalyzerError> {
+    let file = NamedTempFile::with_prefix("fil-allocations-")?;
+    let writer = ParquetWriter::new(file.reopen()?).with_compression(ParquetCompression::Lz4Raw);
+    let mut observer = Rows {
+        trace,
+        stacks: SiteStacks::new(trace),
+        sites: Vec::new(),
+        waiting: VecDeque::with_capacity(WAITING_ROWS),
+        left: Vec::new(),
+        batch: Vec::with_capacity(BATCH_ROWS),
+        batches: writer.batched(to_table(&[], &[])?.schema())?,
+        failed: None,
+    };
+    replay(trace, &mut observer);
+    observer.finish()?;
+    Ok(AllocationsFile { file })
+}
+
+/// A row.
+#[derive(Clone, Copy)]
+struct Allocation {
+    site: usize,
+    bytes: u64,
+    order: u64,
+    /// Nanoseconds from the start of the job.
+    allocated_ns: u64,
+    freed_ns: Option<u64>,
+}
+
+/// What all rows of a site have in common.
+struct OfSite {
+    counts: bool,
+    category: &'static str,
+    process: u32,
+    thread: String,
+    stack: u32,
+}
+
+/// Observes a replay and writes the rows.
+struct Rows<'a> {
+    trace: &'a Trace,
+    stacks: SiteStacks<'a>,
+    sites: Vec<OfSite>,
+    waiting: VecDeque<Allocation>,
+    /// What the process that is going has not freed.
+    left: Vec<Allocation>,
+    batch: Vec<Allocation>,
+    batches: BatchedWriter<File>,
+    /// The first thing that went wrong.
+    failed: Option<AnalyzerError>,
+}
+
+impl Rows<'_> {
+    fn row(&self, change: &Change<Instant>, freed_ns: Option<u64>) -> Allocation {
+        Allocation {
+            site: change.site.index(),
+            bytes: change.bytes.unsigned_abs(),
+            order: change.birth.order,
+            allocated_ns: self.trace.since_start(change.birth.ns),
+            freed_ns,
+        }
+    }
+
+    /// The last end of this memory did not take place.
+    fn undo(&mut self, change: &Change<Instant>) {
+        let is_it = |row: &Allocation| row.site == change.site.index() && row.order == change.birth.order;
+        if let Some(at) = self.waiting.iter().rposition(is_it) {
+            let row = &mut self.waiting[at];
+            row.bytes = row.bytes.saturating_sub(change.bytes.unsigned_abs());
+            if row.bytes == 0 {
+                self.waiting.remove(at);
+            }
+        }
+    }
+
+    fn push(&mut self, row: Allocation) {
+        self.batch.push(row);
+        if self.batch.len() == BATCH_ROWS {
+            self.write_batch();
+        }
+    }
+
+    fn write_batch(&mut self) {
+        if self.failed.is_none() && !self.batch.is_empty() {
+            let written = to_table(&self.batch, &self.sites).and_then(|table| Ok(self.batches.write_batch(&table)?));
+            self.failed = written.err();
+        }
+        self.batch.clear();
+    }
+
+    fn push_left(&mut self) {
+        let mut left = std::mem::take(&mut self.left);
+        left.sort_unstable_by_key(|row| (row.order, row.site, row.bytes));
+        left.drain(..).for_each(|row| self.push(row));
+        self.left = left;
+    }
+
+    fn finish(mut self) -> Result<(), AnalyzerError> {
+        std::mem::take(&mut self.waiting).into_iter().for_each(|row| self.push(row));
+        self.push_left();
+        self.write_batch();
+        match self.failed {
+            Some(error) => Err(error),
+            None => Ok(self.batches.finish().map(|_| ())?),
+        }
+    }
+}
+
+impl Observer for Rows<'_> {
+    type Birth = Instant;
+    const SEES_WHAT_IS_LEFT: bool = true;
+
+    fn new_site(&mut self, site: &Site) {
+        let image = &self.trace.images()[site.image.index()];
+        self.sites.push(OfSite {
+            counts: site.category.counts(),
+            category: category_name(site.category),
+            process: image.key.pid,
+            thread: image.thread_name(site.thread),
+            stack: self.stacks.push(site).number(),
+        });
+    }
+
+    #[inline]
+    fn change(&mut self, change: &Change<Instant>, ns: u64) {
+        if !self.sites[change.site.index()].counts {
+            return;
+        }
+        match change.kind {
+            ChangeKind::End => {
+                let row = self.row(change, Some(self.trace.since_start(ns)));
+                if self.waiting.len() == WAITING_ROWS
+                    && let Some(first) = self.waiting.pop_front()
+                {
+                    self.push(first);
+                }
+                self.waiting.push_back(row);
+            }
+            ChangeKind::Return => self.undo(change),
+            ChangeKind::Begin | ChangeKind::Cut => {}
+        }
+    }
+
+    fn gone(&mut self, change: &Change<Instant>, _ns: u64) {
+        if self.sites[change.site.index()].counts && change.kind == ChangeKind::End {
+            self.left.push(self.row(change, None));
+        }
+    }
+
+    fn departs(&mut self, _image: ImageIndex, _ns: u64) {
+        self.push_left();
+    }
+}
+
+fn to_table(rows: &[Allocation], sites: &[OfSite]) -> Result<DataFrame, AnalyzerError> {
+    let of_site = |row: &Allocation| &sites[row.site];
+    Ok(DataFrame::new(
+        rows.len(),
+        vec![
+            column("allocated_s", rows.iter().map(|row| seconds(row.allocated_ns))),
+            column("freed_s", rows.iter().map(|row| row.freed_ns.map(seconds))),
+            column("bytes", rows.iter().map(|row| row.bytes)),
+            column("category", rows.iter().map(|row| of_site(row).category)),
+            column("process", rows.iter().map(|row| of_site(row).process)),
+            column("thread", rows.iter().map(|row| of_site(row).thread.as_str())),
+            column("stack", rows.iter().map(|row| of_site(row).stack)),
+        ],
+    )?)
+}

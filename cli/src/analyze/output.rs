@@ -1,0 +1,96 @@
+//! Writes an answer in the form that is asked for.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use analyzer::tables::{self, DataFrame};
+use analyzer::{AnalyzerError, Trace};
+use serde::Serialize;
+
+use crate::analyze::Screen;
+use crate::analyze::progress_bar::ProgressBar;
+use crate::arguments::{Forms, PEAK_ROWS};
+use crate::error::CliError;
+use crate::messages::say;
+
+/// The form of an answer.
+#[derive(Clone, Debug)]
+pub(crate) enum Form {
+    /// For people.
+    Text,
+    Json,
+    Csv,
+    /// A table in this file.
+    Parquet(PathBuf),
+    /// Only a picture is asked for.
+    Nothing,
+}
+
+/// Where an answer goes, and what writing it takes.
+pub(crate) struct Output<'a, W> {
+    pub(crate) form: Form,
+    pub(crate) trace: &'a Trace,
+    pub(crate) screen: &'a Screen,
+    /// Rows of a table for people.
+    pub(crate) rows: usize,
+    /// It is gone when the answer is written.
+    pub(crate) bar: ProgressBar,
+    pub(crate) out: W,
+}
+
+impl Form {
+    /// The one that is asked for, of a question or of a picture only.
+    pub(crate) fn of(forms: &Forms, has_question: bool) -> Form {
+        match forms {
+            Forms { parquet: Some(file), .. } => Form::Parquet(file.clone()),
+            Forms { json: true, .. } => Form::Json,
+            Forms { csv: true, .. } => Form::Csv,
+            Forms { flamegraph: Some(_), .. } if !has_question => Form::Nothing,
+            _ => Form::Text,
+        }
+    }
+}
+
+/// How many rows a table for people has.
+pub(crate) fn rows_of(forms: &Forms) -> usize {
+    forms.rows.unwrap_or(PEAK_ROWS) as usize
+}
+
+impl<W: Write> Output<'_, W> {
+    /// Writes an answer: as it is, as a table, or as text.
+    pub(crate) fn write(
+        &mut self,
+        answer: &impl Serialize,
+        table: impl FnOnce() -> Result<DataFrame, AnalyzerError>,
+        text: impl FnOnce(&mut Self) -> io::Result<()>,
+    ) -> Result<(), CliError> {
+        self.bar.clear();
+        match &self.form {
+            Form::Text => Ok(text(self)?),
+            Form::Json => {
+                serde_json::to_writer(&mut self.out, answer).map_err(io::Error::from)?;
+                Ok(writeln!(self.out)?)
+            }
+            Form::Csv => {
+                // By way of a buffer, so that a closed pipe is met here and not inside polars.
+                let mut csv = Vec::new();
+                tables::write_csv(&mut table()?, &mut csv)?;
+                Ok(self.out.write_all(&csv)?)
+            }
+            Form::Parquet(file) => {
+                let mut bytes = Vec::new();
+                tables::write_parquet(&mut table()?, &mut bytes)?;
+                write_file(file, &bytes)?;
+                say(&format!("table: {}", file.display()));
+                Ok(())
+            }
+            Form::Nothing => Ok(()),
+        }
+    }
+}
+
+/// An older file of that name is replaced only when the new one is ready.
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    fs::write(path, bytes).map_err(|error| CliError::output(path, &error))
+}

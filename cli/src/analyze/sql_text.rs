@@ -1,0 +1,50 @@
+//! Answers to questions in SQL.
+
+use std::io::{self, Write};
+
+use analyzer::sql::{self, Cell, SqlAnswer};
+use comfy_table::{Cell as TableCell, CellAlignment, Table};
+
+use crate::analyze::output::Output;
+use crate::analyze::table;
+use crate::analyze::terminal_text::printable;
+use crate::error::CliError;
+use crate::quantities::count_of;
+
+/// Answers and writes.
+pub(crate) fn sql<W: Write>(question: &str, mut output: Output<W>) -> Result<(), CliError> {
+    // Where polars panics, what it has to say of that is nothing for users: the answer is an error like others.
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| ()));
+    let answer = sql::sql(output.trace, question);
+    std::panic::set_hook(hook);
+    let answer = answer?;
+    output.write(&answer, || Ok(answer.table.clone()), |output| write(&answer, output))
+}
+
+fn write(answer: &SqlAnswer, output: &mut Output<impl Write>) -> io::Result<()> {
+    let mut table = Table::new();
+    table.load_style(table::STYLE).set_header(answer.columns.iter().map(|name| printable(name)));
+    for row in answer.rows.iter().take(output.rows) {
+        table.add_row(row.iter().map(cell));
+    }
+    for line in table.lines() {
+        writeln!(output.out, "{}", line.trim_end())?;
+    }
+    let rest = answer.rows.len().saturating_sub(output.rows);
+    if rest > 0 {
+        writeln!(output.out, "and {} more (--rows says how many are shown)", count_of(rest as u64, "row", "rows"))?;
+    }
+    Ok(())
+}
+
+fn cell(cell: &Cell) -> TableCell {
+    let right = |text: String| TableCell::new(text).set_alignment(CellAlignment::Right);
+    match cell {
+        Cell::Missing => right("-".to_owned()),
+        Cell::Flag(flag) => TableCell::new(flag),
+        Cell::Whole(number) => right(number.to_string()),
+        Cell::Number(number) => right(number.to_string()),
+        Cell::Text(text) => TableCell::new(printable(text)),
+    }
+}
