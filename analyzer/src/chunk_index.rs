@@ -84,11 +84,11 @@ impl ChunkPlace {
 pub(crate) struct ChunkIndex {
     pub(crate) chunks: Vec<ChunkPlace>,
     /// Stretches of bytes that are no sound chunk.
-    pub(crate) damaged_stretches: u64,
+    pub(crate) damaged: Vec<Range<u64>>,
     /// What those that look like a chunk say of themselves. It may be what is damaged.
     pub(crate) damaged_headers: Vec<ChunkHeader>,
-    /// Bytes in those stretches.
-    pub(crate) damaged_bytes: u64,
+    /// Beginnings of chunks that are all there behind them.
+    pub(crate) torn: Vec<Range<u64>>,
     /// Offset of a chunk at the end that is not all there.
     pub(crate) cut_short_at: Option<u64>,
 }
@@ -129,23 +129,33 @@ impl ChunkIndex {
                 gaps.push(rest);
             }
         }
-        if !gaps.is_empty() {
-            let mut behind = BTreeSet::new();
-            let mut chunks = self.chunks.iter().rev().peekable();
-            gaps.reverse();
-            gaps.retain(|gap| {
-                while let Some(place) = chunks.next_if(|place| place.offset >= gap.range.end) {
-                    behind.insert(place.header.identity());
-                }
-                !gap.is_torn_twin(&behind)
-            });
+        let mut behind = BTreeSet::new();
+        let mut chunks = self.chunks.iter().rev().peekable();
+        for gap in gaps.into_iter().rev() {
+            while let Some(place) = chunks.next_if(|place| place.offset >= gap.range.end) {
+                behind.insert(place.header.identity());
+            }
+            if gap.is_torn_twin(&behind) {
+                self.torn.push(gap.range);
+            } else {
+                self.damaged_headers.extend(ChunkHeader::decode(&gap.beginning));
+                self.damaged.push(gap.range);
+            }
         }
-        gaps.reverse();
-        self.damaged_headers = gaps.iter().filter_map(|gap| ChunkHeader::decode(&gap.beginning).ok()).collect();
-        self.damaged_stretches = gaps.len() as u64;
-        self.damaged_bytes = gaps.iter().map(Gap::length).sum();
+        self.torn.reverse();
+        self.damaged.reverse();
+        self.damaged_headers.reverse();
         Ok(())
     }
+
+    /// How many bytes are damaged.
+    pub(crate) fn damaged_bytes(&self) -> u64 {
+        self.damaged.iter().map(length).sum()
+    }
+}
+
+fn length(range: &Range<u64>) -> u64 {
+    range.end - range.start
 }
 
 impl Gap {
@@ -154,14 +164,10 @@ impl Gap {
         Ok(Gap { beginning: trace.first(range.start, most)?.to_vec(), range })
     }
 
-    fn length(&self) -> u64 {
-        self.range.end - self.range.start
-    }
-
     /// Whether the bytes are the beginning of a chunk, cut short, that comes again: its identity is among those of the
     /// chunks behind it, as far as there is one. (Of less than 48 bytes, another chunk may be taken for it.)
     fn is_torn_twin(&self, behind: &BTreeSet<Vec<u8>>) -> bool {
-        if ChunkHeader::decode(&self.beginning).is_ok_and(|header| header.total_bytes() as u64 <= self.length()) {
+        if ChunkHeader::decode(&self.beginning).is_ok_and(|header| header.total_bytes() as u64 <= length(&self.range)) {
             return false;
         }
         let torn = format::identity(&self.beginning);

@@ -28,6 +28,8 @@ pub(crate) struct Definitions {
 #[derive(Default)]
 pub(crate) struct ProcessStart {
     pub(crate) command: Vec<String>,
+    /// Unknown if the definition of the start is lost.
+    pub(crate) parent_pid: Option<u32>,
     pub(crate) pid_namespace: u64,
     pub(crate) start_ticks: u64,
     pub(crate) forked_from: Option<ProcessKey>,
@@ -93,7 +95,7 @@ impl Definitions {
         match definition {
             Definition::ProcessStart {
                 command,
-                parent_pid: _,
+                parent_pid,
                 pid_namespace,
                 start_ticks,
                 forked_from,
@@ -105,6 +107,7 @@ impl Definitions {
                 let python_version = python_version.map(str::to_owned);
                 self.start = ProcessStart {
                     command,
+                    parent_pid: Some(parent_pid),
                     pid_namespace,
                     start_ticks,
                     forked_from,

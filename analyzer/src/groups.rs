@@ -7,6 +7,7 @@ use crate::call_site::NO_PYTHON_FRAME;
 use crate::call_stack::{Frame, FrameId, NodeId};
 use crate::image::Image;
 use crate::package::package_of;
+use crate::selection::Pattern;
 use crate::site::{Category, Site};
 use crate::stack_resolver::StackResolver;
 
@@ -111,6 +112,21 @@ impl GroupName {
             GroupName::Thread { process, thread } => vec![Field::Number(*process), text(thread)],
             GroupName::Process { process, command } => vec![Field::Number(*process), text(command)],
             GroupName::Category { category } => vec![text(category)],
+        }
+    }
+
+    /// Whether a pattern is for it: for its name, or, of a call site, for `file:line`.
+    pub(crate) fn is_meant_by(&self, pattern: &Pattern) -> bool {
+        match self {
+            GroupName::CallSite { file, line, function } => {
+                pattern.is_for(function) || pattern.is_for(&format!("{file}:{line}"))
+            }
+            GroupName::Function { function, .. } => pattern.is_for(function),
+            GroupName::File { file } => pattern.is_for(file),
+            GroupName::Package { package } => pattern.is_for(package),
+            GroupName::Thread { thread, .. } => pattern.is_for(thread),
+            GroupName::Process { process, .. } => pattern.is_for(&process.to_string()),
+            GroupName::Category { category } => pattern.is_for(category),
         }
     }
 }

@@ -1,17 +1,17 @@
 //! Replays traces of `fil` and answers questions about the memory of the job.
 //!
 //! [`Trace::open`] reads a trace, damaged or not; [`peak()`] and [`timeline()`] answer from it, and
-//! [`tables`] and [`flamegraph`] show answers, [`sql`] asks them, [`export`] hands them to other tools. The way of an event through this
-//! crate:
+//! [`tables`] and [`flamegraph`] show answers, [`sql`] asks them, [`export`] hands them to other tools; [`info`] tells what is
+//! in a trace, [`check`] whether budgets were kept. The way of an event through this crate:
 //!
 //! - **opening**: `trace_bytes` (a file) -> `window` (a part of it) -> `chunk_index` (which chunks are sound) ->
-//!   `catalogue` (whose they are) -> `image` (process images with their `definitions`) -> `soundness` and `notices`
-//!   (warnings) -> [`Trace`]
+//!   `catalogue` (whose they are) and `layout` (how the bytes are divided) -> `image` (process images with their
+//!   `definitions`) -> `soundness` and `notices` (warnings) -> [`Trace`]
 //! - **replaying**: `schedule` (the order of chunks) -> `chunk_reader` (their bytes) -> `event_chunk` (decoded) ->
 //!   `order` (the order of events) ->
 //!   `segmenter` (cut into a `segment` each; `mapped_memory` and its `mappings`) -> `pairing` (frees with allocations) ->
 //!   `live_blocks` (what is alive) -> `replay`, which drives all these -> an observer
-//! - **observers**: [`views`], `high_water_mark`, `memory_want` and their `moment`, `largest_groups`, `bucket_levels`; through
+//! - **observers**: [`views`], [`check`], `high_water_mark`, `memory_want` and their `moment`, `largest_groups`, `bucket_levels`; through
 //!   `selected_replay` they see a part of the memory only
 //! - **naming**: `stack_resolver` and `line_table` (from ids to lines) -> `call_stack`, `call_site`
 //!
@@ -31,6 +31,7 @@ mod call_stack;
 mod call_view;
 mod catalogue;
 mod change;
+pub mod check;
 mod chunk_index;
 mod chunk_reader;
 mod definitions;
@@ -42,7 +43,9 @@ mod groups;
 mod held;
 mod high_water_mark;
 mod image;
+pub mod info;
 mod largest_groups;
+mod layout;
 mod line_table;
 mod live_blocks;
 mod mapped_memory;
@@ -85,6 +88,7 @@ pub use call_view::{CallView, Row, StackRow};
 pub use error::AnalyzerError;
 pub use groups::{Field, GroupName, Grouping};
 pub use held::{Apart, CallSite, Categories, KindMemory, Kinds, ProcessMemory, StackMemory};
+pub use layout::{ChunkSum, Layout};
 pub use measure::{Column, Measure, Unit};
 pub use moment::SiteMemory;
 pub use out_of_memory::{FailedAllocation, OutOfMemory, OutOfMemoryCause, out_of_memory};

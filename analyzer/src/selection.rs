@@ -31,6 +31,7 @@ pub struct Selection {
 /// name itself, or its end behind a dot or a slash.
 #[derive(Clone, Debug)]
 pub struct Pattern {
+    text: String,
     name: Regex,
 }
 
@@ -41,7 +42,12 @@ impl Pattern {
         let regex = RegexBuilder::new(&format!(r"^(?:.*[./])?{name}$")).dot_matches_new_line(true).build();
         let too_long =
             |error: regex::Error| AnalyzerError::Pattern { pattern: text.to_owned(), reason: error.to_string() };
-        Ok(Pattern { name: regex.map_err(too_long)? })
+        Ok(Pattern { text: text.to_owned(), name: regex.map_err(too_long)? })
+    }
+
+    /// What it was read from.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     pub(crate) fn is_for(&self, name: &str) -> bool {

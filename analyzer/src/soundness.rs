@@ -101,10 +101,10 @@ pub(crate) fn unreadable_events(chunks: UnreadableChunks) -> Option<String> {
 }
 
 fn damaged(index: &ChunkIndex) -> Option<String> {
-    let (stretches, bytes) = (index.damaged_stretches, index.damaged_bytes);
+    let stretches = index.damaged.len() as u64;
     (stretches > 0).then(|| {
         let stretches = count(stretches, "damaged part");
-        let bytes = human_bytes(bytes);
+        let bytes = human_bytes(index.damaged_bytes());
         format!("{stretches} of the trace (about {bytes}) had to be passed over: what was recorded there is not in the results")
     })
 }

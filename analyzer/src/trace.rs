@@ -13,6 +13,7 @@ use crate::chunk_index::{self, ChunkIndex, ChunkPlace};
 use crate::chunk_reader::ChunkReader;
 use crate::error::AnalyzerError;
 use crate::image::{self, Image, KernelProcess};
+use crate::layout::Layout;
 use crate::progress::Progress;
 use crate::replay::Granularity;
 use crate::soundness::Soundness;
@@ -31,6 +32,8 @@ pub struct Trace {
     name: String,
     bytes: TraceBytes,
     header: TraceHeader,
+    format_version: u32,
+    layout: Layout,
     images: Vec<Image>,
     processes: Vec<Process>,
     sources: Sources,
@@ -78,8 +81,9 @@ impl Trace {
 
     fn of(name: String, bytes: TraceBytes) -> Result<Trace, AnalyzerError> {
         let unreadable = |source| AnalyzerError::Unreadable { path: PathBuf::from(&name), source };
-        let (header, start) = read_header(&bytes).map_err(unreadable)?.map_err(|reason| header_error(&name, reason))?;
-        let index = ChunkIndex::scan(&bytes, start as u64, chunk_index::WINDOW_BYTES).map_err(unreadable)?;
+        let Header { header, format_version, length } =
+            read_header(&bytes).map_err(unreadable)?.map_err(|reason| header_error(&name, reason))?;
+        let index = ChunkIndex::scan(&bytes, length, chunk_index::WINDOW_BYTES).map_err(unreadable)?;
         let catalogue = Catalogue::new(&index.chunks);
         let mut images: Vec<Image> =
             catalogue.images.par_iter().map(|(&order, chunks)| Image::read(&bytes, order, chunks)).collect();
@@ -91,8 +95,10 @@ impl Trace {
         let processes = images.iter().map(|image| Process::of_image(image, header.monotonic_start_ns)).collect();
         Ok(Trace {
             name,
+            layout: Layout::of(&index, length, bytes.length()),
             bytes,
             header,
+            format_version,
             images,
             processes,
             sources,
@@ -125,6 +131,16 @@ impl Trace {
     /// What was recorded, where and when.
     pub fn header(&self) -> &TraceHeader {
         &self.header
+    }
+
+    /// Version of the trace format that it is written in.
+    pub fn format_version(&self) -> u32 {
+        self.format_version
+    }
+
+    /// How its bytes are divided.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
     }
 
     /// The job's command line, lossily decoded.
@@ -238,16 +254,28 @@ fn header_error(name: &str, reason: FormatError) -> AnalyzerError {
     }
 }
 
-/// The header, and the offset of what comes behind it.
-fn read_header(trace: &TraceBytes) -> io::Result<Result<(TraceHeader, usize), FormatError>> {
+/// The header of a trace.
+struct Header {
+    header: TraceHeader,
+    format_version: u32,
+    /// Its bytes: the offset of what comes behind it.
+    length: u64,
+}
+
+fn read_header(trace: &TraceBytes) -> io::Result<Result<Header, FormatError>> {
     let mut buffer = Vec::new();
     let mut length = USUAL_HEADER_BYTES.min(trace.length());
     loop {
-        match TraceHeader::decode(trace.read(0..length, &mut buffer)?) {
+        let bytes = trace.read(0..length, &mut buffer)?;
+        match TraceHeader::decode(bytes) {
             Err(FormatError::Truncated { needed, .. }) if length < trace.length() => {
                 length = (needed as u64).min(trace.length());
             }
-            decoded => return Ok(decoded),
+            decoded => {
+                let format_version = TraceHeader::format_version(bytes).unwrap_or(0);
+                let header = decoded.map(|(header, length)| Header { header, format_version, length: length as u64 });
+                return Ok(header);
+            }
         }
     }
 }

@@ -5,7 +5,9 @@
 
 mod support;
 
-use analyzer::{AnalyzerError, Peak, Trace, peak, timeline};
+use analyzer::check::{Budget, check};
+use analyzer::info::{chunks, info};
+use analyzer::{AnalyzerError, Pattern, Peak, Selection, Trace, peak, timeline};
 use format::constants::{CHUNK_HEADER_BYTES, CHUNK_MAGIC};
 use support::{header, open, trace_bytes};
 
@@ -32,11 +34,18 @@ const STORY: &str = "process 10 command=python,job.py
 fn questions(bytes: Vec<u8>) -> Result<Peak, AnalyzerError> {
     let ask = |trace: Trace| {
         let named = (trace.code_files(), trace.source_files(), trace.source_line("job.py", 2), trace.summary());
+        let told = (info(&trace), chunks(&trace)?);
+        let budgets = [
+            Budget::Leaks { allowed_bytes: 600 },
+            Budget::Site { pattern: Pattern::new("job.py:*")?, allowed_bytes: 600 },
+        ];
+        let checked = check(&trace, &budgets, &Selection::default())?;
+        assert!(trace.complete() || !checked.kept, "{checked:?}");
         let timeline = timeline(&trace, &Default::default())?;
         let answer = peak(&trace)?;
         let mut flamegraph = Vec::new();
         analyzer::flamegraph::write(&answer, &trace, Default::default(), &mut flamegraph)?;
-        Ok((answer, timeline, named, flamegraph))
+        Ok((answer, timeline, named, told, checked, flamegraph))
     };
     let [from_file, from_memory] = both_ways(bytes).map(|trace| trace.and_then(ask));
     assert_eq!(format!("{from_file:?}"), format!("{from_memory:?}"));

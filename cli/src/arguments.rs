@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use bytesize::ByteSize;
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+
+use crate::check::sizes::{SiteBudget, Size, Tolerated};
 
 mod analyze;
 
@@ -42,6 +44,17 @@ pub(crate) enum Action {
         fil export night.fil --to pprof             into ./night.pb.gz\n  \
         fil export --to collapsed | flamegraph.pl > peak.svg")]
     Export(ExportArguments),
+    /// Tell what is in a trace: processes, threads, times, sizes, and whether it is whole
+    #[command(after_help = "Examples:\n  \
+        fil info                                    the trace, its processes and its threads\n  \
+        fil info night.fil --chunks --json          chunk by chunk, for programs")]
+    Info(InfoArguments),
+    /// Check that a recorded job kept to its memory: exits with 0 if it did, with 1 if it did not, with 2 if that is not known
+    #[command(after_help = "Examples:\n  \
+        fil check --max-peak 2GB                    the most that may be alive at one instant\n  \
+        fil check --max-site 'DataFrame.*=500MB'    the most that some call sites may hold together\n  \
+        fil check --baseline main.fil               no higher than an earlier run, but for 5%")]
+    Check(Box<CheckArguments>),
     /// Record a job, then show its peak and write the flamegraph
     #[command(
         override_usage = "fil run [OPTIONS] -- COMMAND [ARG…]",
@@ -112,6 +125,52 @@ pub(crate) enum ExportFormat {
     Chrome,
     /// The table of `memray transform csv`
     MemrayCsv,
+}
+
+/// Which trace to tell of.
+#[derive(Debug, Args)]
+pub(crate) struct InfoArguments {
+    /// Trace to read
+    #[arg(value_name = "TRACE", default_value = crate::DEFAULT_TRACE)]
+    pub(crate) trace: PathBuf,
+    /// Tell its chunks one by one, and what is damaged between them
+    #[arg(long)]
+    pub(crate) chunks: bool,
+    /// Print the whole answer as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How much memory a job may use.
+#[derive(Debug, Args)]
+#[command(
+    group = ArgGroup::new("budgets").args(["max_peak", "max_leaks", "max_site", "baseline"]).multiple(true).required(true),
+)]
+pub(crate) struct CheckArguments {
+    /// Trace to read
+    #[arg(value_name = "TRACE", default_value = crate::DEFAULT_TRACE)]
+    pub(crate) trace: PathBuf,
+    /// The most that may be alive at one instant, as in 500MB or 2GiB
+    #[arg(long, value_name = "SIZE", value_parser = Size::parse)]
+    pub(crate) max_peak: Option<Size>,
+    /// The most that may be alive when the job ends
+    #[arg(long, value_name = "SIZE", value_parser = Size::parse)]
+    pub(crate) max_leaks: Option<Size>,
+    /// The most that call sites may hold together at one instant: a function, file:line or pattern, and a size, as in
+    /// 'DataFrame.*=500MB'; may be given several times
+    #[arg(long, value_name = "PATTERN=SIZE", value_parser = SiteBudget::parse)]
+    pub(crate) max_site: Vec<SiteBudget>,
+    /// The trace of an earlier run, whose peak this one's may exceed by the tolerance
+    #[arg(long, value_name = "OTHER")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// By how much the peak may be higher than the baseline's: a part of that as in 2.5%, or a size
+    #[arg(long, value_name = "TOLERANCE", default_value = "5%", requires = "baseline", value_parser = Tolerated::parse)]
+    pub(crate) tolerance: Tolerated,
+    /// Print the whole answer as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) filters: Filters,
 }
 
 /// Why there is nothing to do: help or version was asked for, or the command line is wrong.
@@ -199,5 +258,32 @@ mod tests {
         let arguments = parse("fil export --to memray-csv").expect("valid");
         let Action::Export(export) = arguments.action else { panic!("not export") };
         assert_eq!((export.trace, export.to), (PathBuf::from("trace.fil"), ExportFormat::MemrayCsv));
+    }
+
+    #[test]
+    fn a_check_needs_a_budget() {
+        for line in [
+            "",
+            "--json",
+            "--tolerance 5%",
+            "--max-peak 1GB --tolerance 5%",
+            "--max-peak much",
+            "--max-peak -1",
+            "--max-site f",
+            "--max-site =1GB",
+            "--baseline b.fil --tolerance much",
+            "--thread worker",
+        ] {
+            parse(format!("fil check {line}").trim_end()).expect_err(line);
+        }
+        for line in [
+            "--max-peak 2GB",
+            "a.fil --max-leaks 0 --json",
+            "--max-site f=1MB --max-site job.py:3=2MiB",
+            "--baseline b.fil",
+            "--baseline b.fil --tolerance 20MB --function f",
+        ] {
+            parse(&format!("fil check {line}")).expect(line);
+        }
     }
 }

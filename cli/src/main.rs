@@ -6,6 +6,7 @@
 //! - `record/` checks, launches the job with the recorder preloaded, and finishes its trace;
 //! - `analyze/` asks the `analyzer` library and renders its answers;
 //! - `export.rs` has it write them in the formats of other tools;
+//! - `info/` tells what is in a trace, `check/` whether a job kept to its memory;
 //! - `run.rs` does the one and then the other.
 //!
 //! Answers go to stdout, everything else to stderr in lines that begin with `fil: `. This file is
@@ -13,9 +14,11 @@
 
 mod analyze;
 mod arguments;
+mod check;
 mod ending;
 mod error;
 mod export;
+mod info;
 mod messages;
 mod process_identity;
 mod quantities;
@@ -42,6 +45,8 @@ fn main() -> ExitCode {
         Action::Record(arguments) => record::record(&arguments),
         Action::Analyze(arguments) => analyze::analyze(&arguments).map(Ending::Exit),
         Action::Export(arguments) => export::export(&arguments).map(Ending::Exit),
+        Action::Info(arguments) => info::info(&arguments).map(Ending::Exit),
+        Action::Check(arguments) => check::check(&arguments).map(Ending::Exit),
         Action::Run(arguments) => run::run(&arguments),
     });
     result.unwrap_or_else(|error| Ending::Exit(error.tell())).exit_code()

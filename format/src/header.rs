@@ -50,6 +50,11 @@ impl TraceHeader {
         Ok(bytes)
     }
 
+    /// The format version that the header at the beginning of `bytes` names, if that much of it is there.
+    pub fn format_version(bytes: &[u8]) -> Option<u32> {
+        bytes.first_chunk().map(|fixed: &[u8; BLOCK_START]| u32_at(fixed, 8))
+    }
+
     /// Reads the header at the beginning of `bytes`; also returns the offset of the first chunk.
     pub fn decode(bytes: &[u8]) -> Result<(TraceHeader, usize), FormatError> {
         let magic_part = &bytes[..bytes.len().min(TRACE_MAGIC.len())];

@@ -74,11 +74,14 @@ impl Oracle<'_> {
         } else if !rest.is_empty() {
             gaps.push(end..self.trace.len());
         }
-        gaps.retain(|gap| !self.comes_again(gap, &index.chunks));
         for gap in gaps {
-            index.damaged_headers.extend(ChunkHeader::decode(&self.trace[gap.clone()]));
-            index.damaged_stretches += 1;
-            index.damaged_bytes += gap.len() as u64;
+            let range = gap.start as u64..gap.end as u64;
+            if self.comes_again(&gap, &index.chunks) {
+                index.torn.push(range);
+            } else {
+                index.damaged_headers.extend(ChunkHeader::decode(&self.trace[gap]));
+                index.damaged.push(range);
+            }
         }
     }
 

@@ -52,12 +52,8 @@ pub fn at(trace: &Trace, when: When, query: &Query) -> Result<CallView<SiteMemor
         When::Time(ns) => Some(trace.header().monotonic_start_ns.saturating_add(ns)),
         When::End => None,
     };
-    let keeper = Keeper { moment: Moment::default(), until_ns, kept_ns: None };
-    let (observer, replayed) = replay_selected(trace, &query.selection, keeper);
-    let Keeper { mut moment, kept_ns, .. } = observer;
-    if kept_ns.is_none() {
-        moment.keep();
-    }
+    let (keeper, replayed) = replay_selected(trace, &query.selection, Keeper::until(until_ns));
+    let (moment, kept_ns) = keeper.finish();
     let time_ns = match when {
         When::Time(ns) => ns,
         When::End => kept_ns.map_or(trace.duration_ns(), |ns| trace.since_start(ns)),
@@ -69,7 +65,7 @@ pub fn at(trace: &Trace, when: When, query: &Query) -> Result<CallView<SiteMemor
 }
 
 /// Observes a replay and keeps an instant.
-struct Keeper {
+pub(crate) struct Keeper {
     moment: Moment,
     /// The instant, nanoseconds of the monotonic clock; the end of the job if there is none.
     until_ns: Option<u64>,
@@ -78,6 +74,24 @@ struct Keeper {
 }
 
 impl Keeper {
+    /// Keeps this instant of the monotonic clock, or the end of the job.
+    fn until(until_ns: Option<u64>) -> Keeper {
+        Keeper { moment: Moment::default(), until_ns, kept_ns: None }
+    }
+
+    /// Keeps the end of the job.
+    pub(crate) fn of_end() -> Keeper {
+        Keeper::until(None)
+    }
+
+    /// The moment, and when it was: if it did not come while all was replayed, it is the end of that.
+    pub(crate) fn finish(mut self) -> (Moment, Option<u64>) {
+        if self.kept_ns.is_none() {
+            self.moment.keep();
+        }
+        (self.moment, self.kept_ns)
+    }
+
     #[inline]
     fn pass(&mut self, ns: u64) {
         if self.kept_ns.is_none()

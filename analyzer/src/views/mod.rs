@@ -17,6 +17,7 @@ mod temporary;
 mod what_if;
 
 pub use churn::{Churn, churn};
+pub(crate) use instant::Keeper;
 pub use instant::{AtInstant, When, at};
 pub use lifetimes::{Lifetimes, lifetimes};
 pub use overhead::{Overhead, OverheadAt, overhead};

@@ -113,7 +113,11 @@ fn peaks_without(
         LeftOut::Best => peak_bytes / LEAST_PART,
         LeftOut::Named(_) => 0,
     };
-    candidates.retain(|(group, live_bytes)| is_for(left_out, group) && *live_bytes >= least);
+    let is_meant = |group: &GroupName| match left_out {
+        LeftOut::Best => true,
+        LeftOut::Named(pattern) => group.is_meant_by(pattern),
+    };
+    candidates.retain(|(group, live_bytes)| is_meant(group) && *live_bytes >= least);
     candidates.truncate(MOST_CANDIDATES);
     let mut without: Vec<Without> = Vec::new();
     while !candidates.is_empty() {
@@ -142,21 +146,6 @@ fn peaks_without(
     }
     without.sort_by(|one, other| (one.peak_bytes, &one.group).cmp(&(other.peak_bytes, &other.group)));
     without
-}
-
-fn is_for(left_out: &LeftOut, group: &GroupName) -> bool {
-    let LeftOut::Named(pattern) = left_out else { return true };
-    match group {
-        GroupName::CallSite { file, line, function } => {
-            pattern.is_for(function) || pattern.is_for(&format!("{file}:{line}"))
-        }
-        GroupName::Function { function, .. } => pattern.is_for(function),
-        GroupName::File { file } => pattern.is_for(file),
-        GroupName::Package { package } => pattern.is_for(package),
-        GroupName::Thread { thread, .. } => pattern.is_for(thread),
-        GroupName::Process { process, .. } => pattern.is_for(&process.to_string()),
-        GroupName::Category { category } => pattern.is_for(category),
-    }
 }
 
 /// Live bytes without one group.

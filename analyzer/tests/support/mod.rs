@@ -20,9 +20,10 @@
 //! failed 64 stack=1                       (a call asked for 64 bytes and got none)
 //! rss 1000 5000                           (time, bytes)
 //! source job.py a line|another line
+//! notice TEXT / stopped TEXT              (recorded without stacks; recording stopped)
 //! ended 3000                              (the process has called exit)
 //! cut                                     (the thread's chunk ends here, the next begins)
-//! end [at=NS] [killed] [oom-kills=N]
+//! end [at=NS] [killed] [signal=N] [code=N] [oom-kills=N]
 //! ```
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
@@ -134,8 +135,9 @@ impl TraceBuilder {
                 });
             }
             "rss" => self.define(&Definition::ResidentMemory { time_ns: JOB_START_NS + number(0), bytes: number(1) }),
-            "notice" => {
-                self.define(&Definition::Notice { kind: NoticeKind::NoStacks, time_ns: JOB_START_NS, text: plain[0] })
+            "notice" | "stopped" => {
+                let kind = if verb == "notice" { NoticeKind::NoStacks } else { NoticeKind::RecordingStopped };
+                self.define(&Definition::Notice { kind, time_ns: JOB_START_NS, text: plain[0] });
             }
             "source" => {
                 let text = line.splitn(3, ' ').nth(2).unwrap().replace('|', "\n");
@@ -175,7 +177,9 @@ impl TraceBuilder {
             "cut" => self.cut((self.process, self.thread)),
             "end" => {
                 let option = |name: &str| option(name).map(|value| value.parse::<u64>().unwrap());
-                let job_end = if plain.contains(&"killed") { JobEnd::Killed(9) } else { JobEnd::Exited(0) };
+                let signal = if plain.contains(&"killed") { Some(9) } else { option("signal") };
+                let code = option("code").unwrap_or(0) as i32;
+                let job_end = signal.map_or(JobEnd::Exited(code), |signal| JobEnd::Killed(signal as i32));
                 let end_ns = JOB_START_NS + option("at").unwrap_or(1_000_000);
                 let oom_kills = option("oom-kills").unwrap_or(0);
                 self.end(RecordingEnd { job_end, end_ns, event_count: 0, oom_kills });

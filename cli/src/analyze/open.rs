@@ -12,6 +12,13 @@ use crate::record::{SourceFiles, SpoolDirectory, TraceFile, read_header, salvage
 
 /// Opens the trace and tells what a reader of the answer must know.
 pub(crate) fn open(path: &Path) -> Result<Trace, CliError> {
+    let trace = open_silently(path)?;
+    trace.warnings().iter().for_each(|warning| warn(warning));
+    Ok(trace)
+}
+
+/// The same for an answer that tells the warnings of the trace itself.
+pub(crate) fn open_silently(path: &Path) -> Result<Trace, CliError> {
     match spools_of(path) {
         Some(spools) if spools.launcher_runs() => {
             warn("this recording is not over; the answer is about what is in the trace so far");
@@ -31,9 +38,7 @@ pub(crate) fn open(path: &Path) -> Result<Trace, CliError> {
         }
         None => {}
     }
-    let trace = Trace::open(path)?;
-    trace.warnings().iter().for_each(|warning| warn(warning));
-    Ok(trace)
+    Ok(Trace::open(path)?)
 }
 
 /// A header that cannot be read is for the analyzer to judge.

@@ -68,10 +68,7 @@ impl<W: Write> Output<'_, W> {
         self.bar.clear();
         match &self.form {
             Form::Text => Ok(text(self)?),
-            Form::Json => {
-                serde_json::to_writer(&mut self.out, answer).map_err(io::Error::from)?;
-                Ok(writeln!(self.out)?)
-            }
+            Form::Json => write_json(answer, &mut self.out),
             Form::Csv => {
                 // By way of a buffer, so that a closed pipe is met here and not inside polars.
                 let mut csv = Vec::new();
@@ -88,6 +85,12 @@ impl<W: Write> Output<'_, W> {
             Form::Nothing => Ok(()),
         }
     }
+}
+
+/// As one line of JSON.
+pub(crate) fn write_json(answer: &impl Serialize, mut out: impl Write) -> Result<(), CliError> {
+    serde_json::to_writer(&mut out, answer).map_err(io::Error::from)?;
+    Ok(writeln!(out)?)
 }
 
 /// An older file of that name is replaced only when the new one is ready.

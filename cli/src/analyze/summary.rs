@@ -96,7 +96,8 @@ fn pythons(trace: &Trace) -> String {
     if versions.is_empty() { "none was recorded".to_owned() } else { versions.join(", ") }
 }
 
-fn end(trace: &Trace) -> String {
+/// How the job ended, if that is known.
+pub(crate) fn end(trace: &Trace) -> String {
     match trace.recording_end() {
         Some(end) => how_it_ended(end.job_end),
         None => "not known: the recording did not end in order".to_owned(),

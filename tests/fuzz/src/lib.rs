@@ -2,6 +2,8 @@
 
 use std::io::sink;
 
+use analyzer::check::{Budget, Tolerance};
+use analyzer::info;
 use analyzer::views::{self, Query, Range, Threshold, When};
 use analyzer::{
     AnalyzerError, CallView, Granularity, Grouping, Measure, Pattern, Peak, Selection, TimelineOptions, Trace, export,
@@ -315,6 +317,9 @@ pub fn ask_everything(bytes: Vec<u8>) {
         assert_eq!(held, want.live_bytes);
     }
     ask_views(&trace, &peak);
+    ask_for_budgets(&trace, &peak);
+    serde_json::to_vec(&info::info(&trace)).expect("can be written");
+    info::chunks(&trace).expect("it is in memory");
     for file in trace.source_files() {
         trace.source_line(&file, 1);
     }
@@ -323,6 +328,21 @@ pub fn ask_everything(bytes: Vec<u8>) {
     let again = analyzer::peak(&trace).expect("it had one");
     assert_eq!((again.peak_bytes, again.peak_time_ns), (peak.peak_bytes, peak.peak_time_ns));
     assert_eq!(again.call_sites, peak.call_sites);
+}
+
+fn ask_for_budgets(trace: &Trace, peak: &Peak) {
+    let pattern = Pattern::new("f*").expect("is one");
+    let budgets = [
+        Budget::Peak { allowed_bytes: 100 },
+        Budget::Leaks { allowed_bytes: 100 },
+        Budget::Baseline { trace, tolerance: Tolerance::Percent(5.0) },
+        Budget::Site { pattern, allowed_bytes: 100 },
+    ];
+    let checked = analyzer::check::check(trace, &budgets, &Selection::default()).expect("it is asked");
+    assert_eq!(checked.budgets[0].measured_bytes, peak.peak_bytes);
+    assert_eq!(checked.budgets[1].measured_bytes, peak.end_bytes);
+    assert!(trace.complete() || !checked.kept);
+    serde_json::to_vec(&checked).expect("can be written");
 }
 
 fn ask_views(trace: &Trace, peak: &Peak) {
