@@ -77,6 +77,16 @@ impl CallTree {
         &self.frames[id.0 as usize]
     }
 
+    /// All frames, each once.
+    pub(crate) fn frames(&self) -> &[Frame] {
+        &self.frames
+    }
+
+    /// The frames that nothing recorded has called.
+    pub(crate) fn outermost(&self) -> impl Iterator<Item = &Frame> {
+        self.nodes.iter().filter(|node| node.parent == NodeId::ROOT).map(|node| self.frame(node.frame))
+    }
+
     /// The innermost frame of a stack.
     pub(crate) fn innermost(&self, node: NodeId) -> Option<FrameId> {
         self.node(node).map(|node| node.frame)

@@ -2,7 +2,7 @@
 //!
 //! [`Trace::open`] reads a trace, damaged or not; [`peak()`] and [`timeline()`] answer from it, and
 //! [`tables`] and [`flamegraph`] show answers, [`sql`] asks them, [`export`] hands them to other tools; [`info`] tells what is
-//! in a trace, [`check`] whether budgets were kept. The way of an event through this crate:
+//! in a trace, [`check`] whether budgets were kept, and [`diff`] compares two. The way of an event through this crate:
 //!
 //! - **opening**: `trace_bytes` (a file) -> `window` (a part of it) -> `chunk_index` (which chunks are sound) ->
 //!   `catalogue` (whose they are) and `layout` (how the bytes are divided) -> `image` (process images with their
@@ -35,6 +35,7 @@ pub mod check;
 mod chunk_index;
 mod chunk_reader;
 mod definitions;
+pub mod diff;
 mod error;
 mod event_chunk;
 pub mod export;

@@ -78,6 +78,11 @@ impl Moment {
         self.epoch += 1;
     }
 
+    /// What a site holds now.
+    pub(crate) fn now(&self, site: SiteId) -> SiteMemory {
+        self.sites[site.index()].live
+    }
+
     /// What a site held at the instant that is kept.
     pub(crate) fn at(&self, site: SiteId) -> SiteMemory {
         let mark = &self.sites[site.index()];

@@ -7,6 +7,7 @@ use polars::prelude::{Column, CsvWriter, NamedFrom, ParquetWriter, SerWriter, Se
 pub use polars::prelude::DataFrame;
 
 use crate::call_view::{CallView, Row, StackRow};
+use crate::diff::{Diff, FunctionMemory};
 use crate::error::AnalyzerError;
 use crate::groups::{Field, GroupName, Grouping};
 use crate::held::CallSite;
@@ -116,6 +117,32 @@ pub fn what_if(answer: &WhatIf, grouping: Grouping) -> Result<DataFrame, Analyze
     columns.push(column("live_bytes", rows.iter().map(|row| row.live_bytes)));
     columns.push(column("peak_bytes", rows.iter().map(|row| row.peak_bytes)));
     columns.push(column("peak_time_s", rows.iter().map(|row| seconds(row.peak_time_ns))));
+    Ok(DataFrame::new(rows.len(), columns)?)
+}
+
+/// A number of a function, and what it is called of the run before and of the run after.
+type NumberOfBoth = (&'static str, &'static str, fn(&FunctionMemory) -> u64);
+
+const NUMBERS_OF_BOTH: [NumberOfBoth; 5] = [
+    ("before_live_bytes", "after_live_bytes", |memory| memory.live_bytes),
+    ("before_live_blocks", "after_live_blocks", |memory| memory.live_blocks),
+    ("before_allocated_bytes", "after_allocated_bytes", |memory| memory.allocated_bytes),
+    ("before_allocated_blocks", "after_allocated_blocks", |memory| memory.allocated_blocks),
+    ("before_end_bytes", "after_end_bytes", |memory| memory.end_bytes),
+];
+
+/// `function,file,before_file`, then each number of the run before and of the run after: one row per function.
+pub fn diff(diff: &Diff) -> Result<DataFrame, AnalyzerError> {
+    let rows = &diff.functions;
+    let mut columns = vec![
+        column("function", rows.iter().map(|row| row.function.as_str())),
+        column("file", rows.iter().map(|row| row.file.as_str())),
+        column("before_file", rows.iter().map(|row| row.before_file.clone())),
+    ];
+    for (before, after, number) in NUMBERS_OF_BOTH {
+        columns.push(column(before, rows.iter().map(|row| number(&row.before))));
+        columns.push(column(after, rows.iter().map(|row| number(&row.after))));
+    }
     Ok(DataFrame::new(rows.len(), columns)?)
 }
 

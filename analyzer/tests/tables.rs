@@ -4,7 +4,8 @@
 
 mod support;
 
-use analyzer::{Timeline, TimelineOptions, peak, tables, timeline};
+use analyzer::diff::diff;
+use analyzer::{Selection, Timeline, TimelineOptions, peak, tables, timeline};
 use support::open;
 
 const STORY: &str = "process 10 command=python,job.py
@@ -66,6 +67,23 @@ fn tables_have_the_promised_columns() {
     assert_eq!(
         csv(tables::timeline_totals(&timeline).unwrap()),
         "time_s,live_bytes,max_live_bytes,rss_bytes\n0.000000200,735,735,5000\n0.000000400,135,735,7000\n"
+    );
+}
+
+#[test]
+fn a_comparison_is_a_row_per_function() {
+    let after = STORY.replace("alloc 1000 700", "alloc 1000 500").replace("/home/", "/else/");
+    let diff = diff(&open(STORY), &open(&after), &Selection::default()).unwrap();
+    let numbers: Vec<String> = ["live_bytes", "live_blocks", "allocated_bytes", "allocated_blocks", "end_bytes"]
+        .iter()
+        .map(|name| format!("before_{name},after_{name}"))
+        .collect();
+    assert_eq!(
+        csv(tables::diff(&diff).unwrap()),
+        format!("function,file,before_file,{}\n", numbers.join(","))
+            + "big,/else/job.py,/home/job.py,700,500,1,1,800,600,2,2,100,100\n\
+               small,/else/job.py,/home/job.py,0,0,0,0,20,20,1,1,0,0\n\
+               tiny,/else/job.py,/home/job.py,35,35,2,2,35,35,2,2,35,35\n"
     );
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use bytesize::ByteSize;
 use clap::error::ErrorKind;
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::check::sizes::{SiteBudget, Size, Tolerated};
 
@@ -38,6 +38,12 @@ pub(crate) enum Action {
         fil analyze night.fil --peak --json         the whole answer for programs\n  \
         fil analyze --flamegraph peak.svg           the call stacks at the peak, to look at")]
     Analyze(Box<AnalyzeArguments>),
+    /// Compare two recorded jobs: did the change help?
+    #[command(after_help = "Examples:\n  \
+        fil diff before.fil after.fil\n  \
+        fil diff trace.fil.old trace.fil            the last recording and the one before it\n  \
+        fil diff before.fil after.fil --flamegraph change.svg")]
+    Diff(DiffArguments),
     /// Write the memory at a recorded job's peak in another tool's format
     #[command(after_help = "Examples:\n  \
         fil export --to speedscope -o peak.speedscope.json\n  \
@@ -125,6 +131,31 @@ pub(crate) enum ExportFormat {
     Chrome,
     /// The table of `memray transform csv`
     MemrayCsv,
+}
+
+/// What to compare, and how to answer.
+#[derive(Debug, Args)]
+pub(crate) struct DiffArguments {
+    /// Trace of the job as it was; without a name the one that the last recording left aside
+    #[arg(value_name = "BEFORE", default_value = crate::DEFAULT_OLD_TRACE)]
+    pub(crate) before: PathBuf,
+    /// Trace of the job as it is now
+    #[arg(value_name = "AFTER", default_value = crate::DEFAULT_TRACE)]
+    pub(crate) after: PathBuf,
+    /// Print the whole answer as JSON
+    #[arg(long, conflicts_with = "csv")]
+    pub(crate) json: bool,
+    /// Print the whole answer as CSV
+    #[arg(long)]
+    pub(crate) csv: bool,
+    /// Draw the call stacks at both peaks into this SVG file: red where there is more than before, blue where less
+    #[arg(long, value_name = "OUT.svg")]
+    pub(crate) flamegraph: Option<PathBuf>,
+    /// Rows of the table
+    #[arg(long, value_name = "N", default_value_t = PEAK_ROWS, value_parser = value_parser!(u32).range(1..))]
+    pub(crate) rows: u32,
+    #[command(flatten)]
+    pub(crate) filters: Filters,
 }
 
 /// Which trace to tell of.
@@ -258,6 +289,20 @@ mod tests {
         let arguments = parse("fil export --to memray-csv").expect("valid");
         let Action::Export(export) = arguments.action else { panic!("not export") };
         assert_eq!((export.trace, export.to), (PathBuf::from("trace.fil"), ExportFormat::MemrayCsv));
+    }
+
+    #[test]
+    fn two_traces_are_compared() {
+        for line in ["a.fil b.fil c.fil", "a.fil b.fil --json --csv", "a.fil b.fil --rows 0"] {
+            parse(format!("fil diff {line}").trim_end()).expect_err(line);
+        }
+        for line in ["", "--rows 3", "--json --flamegraph a.svg", "--csv --function f --category heap", "--thread a"] {
+            let arguments = parse(format!("fil diff a.fil b.fil {line}").trim_end()).expect(line);
+            let Action::Diff(diff) = arguments.action else { panic!("not diff") };
+            assert_eq!((diff.before, diff.after), (PathBuf::from("a.fil"), PathBuf::from("b.fil")));
+        }
+        let Action::Diff(diff) = parse("fil diff").expect("what record leaves").action else { panic!("not diff") };
+        assert_eq!((diff.before, diff.after), (PathBuf::from("trace.fil.old"), PathBuf::from("trace.fil")));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! - `arguments.rs` reads the command line;
 //! - `record/` checks, launches the job with the recorder preloaded, and finishes its trace;
 //! - `analyze/` asks the `analyzer` library and renders its answers;
+//! - `diff/` asks it to compare two traces;
 //! - `export.rs` has it write them in the formats of other tools;
 //! - `info/` tells what is in a trace, `check/` whether a job kept to its memory;
 //! - `run.rs` does the one and then the other.
@@ -15,6 +16,7 @@
 mod analyze;
 mod arguments;
 mod check;
+mod diff;
 mod ending;
 mod error;
 mod export;
@@ -35,6 +37,8 @@ use record::signal_witness;
 
 /// The trace that is written and read unless another is named.
 const DEFAULT_TRACE: &str = "trace.fil";
+/// What a recording calls the trace that was there before.
+const DEFAULT_OLD_TRACE: &str = "trace.fil.old";
 
 fn main() -> ExitCode {
     if signal_witness::is_one() {
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
     let result = Arguments::read().map_err(CliError::from).and_then(|arguments| match arguments.action {
         Action::Record(arguments) => record::record(&arguments),
         Action::Analyze(arguments) => analyze::analyze(&arguments).map(Ending::Exit),
+        Action::Diff(arguments) => diff::diff(&arguments).map(Ending::Exit),
         Action::Export(arguments) => export::export(&arguments).map(Ending::Exit),
         Action::Info(arguments) => info::info(&arguments).map(Ending::Exit),
         Action::Check(arguments) => check::check(&arguments).map(Ending::Exit),

@@ -29,7 +29,7 @@ fn harmless(character: char) -> char {
 }
 
 /// The file's name, with its folder if the name says nothing: every package has an `__init__.py`.
-pub(super) fn short_path(path: &str) -> &str {
+pub(crate) fn short_path(path: &str) -> &str {
     let mut separators = path.rmatch_indices('/').map(|(at, _)| at);
     let (last, second_last) = (separators.next(), separators.next());
     let name = last.map_or(path, |at| &path[at + 1..]);

@@ -44,7 +44,7 @@ const SHOWN_AT_EACH_END: usize = 100;
 pub(crate) const LEFT_OUT: &str = "(frames are left out here: the stack is too deep)";
 
 /// The unit by which the sizes in inferno's output are found.
-const BYTES: &str = "bytes";
+pub(crate) const BYTES: &str = "bytes";
 
 /// What is drawn.
 struct Picture<'a> {
@@ -115,7 +115,21 @@ fn draw(picture: &Picture, trace: &Trace, shape: Shape, mut out: impl Write) -> 
             return Ok(out.write_all(empty_svg(&picture.title, text).as_bytes())?);
         }
     }
-    let mut options = options(picture, shape);
+    let root = if shape.inverted { " Allocating calls are on top, callers below them." } else { "" };
+    let mut options = options(
+        picture.title.clone(),
+        &format!(
+            "The wider and the redder a call, the more of {} it holds. Calls below 0.1% are left out.{root} Click to zoom in.",
+            picture.whole
+        ),
+    );
+    options.count_name = match picture.unit {
+        Unit::Bytes => BYTES,
+        Unit::Blocks => "blocks",
+        Unit::Nanoseconds => "ns",
+    }
+    .to_owned();
+    options.color_diffusion = true;
     let lines = folded_lines(picture, trace, shape);
     let mut svg = Vec::new();
     from_lines(&mut options, lines.iter().map(String::as_str), &mut svg)?;
@@ -123,25 +137,16 @@ fn draw(picture: &Picture, trace: &Trace, shape: Shape, mut out: impl Write) -> 
     Ok(())
 }
 
-fn options(picture: &Picture, shape: Shape) -> Options<'static> {
+/// How all flamegraphs look.
+pub(crate) fn options(title: String, subtitle: &str) -> Options<'static> {
     let mut options = Options::default();
-    options.title = picture.title.clone();
-    let root = if shape.inverted { " Allocating calls are on top, callers below them." } else { "" };
-    options.subtitle = Some(format!(
-        "The wider and the redder a call, the more of {} it holds. Calls below 0.1% are left out.{root} Click to zoom in.",
-        picture.whole
-    ));
-    options.count_name = match picture.unit {
-        Unit::Bytes => BYTES,
-        Unit::Blocks => "blocks",
-        Unit::Nanoseconds => "ns",
-    }
-    .to_owned();
+    options.title = title;
+    options.subtitle = Some(subtitle.to_owned());
+    options.count_name = BYTES.to_owned();
     options.name_type = "Call:".to_owned();
     // Root on top, as in a traceback.
     options.direction = Direction::Inverted;
     options.text_truncate_direction = TextTruncateDirection::Right;
-    options.color_diffusion = true;
     options.bgcolors = Some(BackgroundColor::Flat(WHITE));
     options.stroke_color = StrokeColor::Color(WHITE);
     options.frame_height = FRAME_HEIGHT;
@@ -150,12 +155,17 @@ fn options(picture: &Picture, shape: Shape) -> Options<'static> {
 }
 
 fn title(headline: &str, command: &[String]) -> String {
+    label::sanitize(&format!("{headline} - {}", short_command(command)))
+}
+
+/// A command as a title has room for it.
+pub(crate) fn short_command(command: &[String]) -> String {
     let command: String = command.join(" ");
     let mut shown: String = command.chars().take(MAX_TITLE_COMMAND).collect();
     if shown.len() < command.len() {
         shown.push('…');
     }
-    label::sanitize(&format!("{headline} - {shown}"))
+    shown
 }
 
 /// One line per stack: its frames, outermost first, and its size, as inferno wants it.
@@ -176,12 +186,11 @@ fn folded_lines<'a>(picture: &'a Picture, trace: &Trace, shape: Shape) -> Vec<St
                 frames.push(labels.entry(frame).or_insert_with(|| frame_label(frame, trace, shape)).clone());
             }
         };
-        if all.len() > 2 * SHOWN_AT_EACH_END {
-            show(&all[..SHOWN_AT_EACH_END]);
-            show(&all[all.len() - SHOWN_AT_EACH_END..]);
-            frames.insert(frames.len() - SHOWN_AT_EACH_END, LEFT_OUT.to_owned());
-        } else {
-            show(&all);
+        let (outer, inner) = shown_ends(&all);
+        show(outer);
+        show(inner);
+        if !inner.is_empty() {
+            frames.insert(frames.len() - inner.len(), LEFT_OUT.to_owned());
         }
         if frames.len() == usize::from(several_processes) {
             frames.push(NO_PYTHON_FRAME.to_owned());
@@ -189,6 +198,15 @@ fn folded_lines<'a>(picture: &'a Picture, trace: &Trace, shape: Shape) -> Vec<St
         lines.push(format!("{} {}", frames.join(";"), stack.weight));
     }
     lines
+}
+
+/// The frames of a stack that are shown: all and no more, or if it is too deep those at both ends.
+pub(crate) fn shown_ends<T>(frames: &[T]) -> (&[T], &[T]) {
+    if frames.len() > 2 * SHOWN_AT_EACH_END {
+        (&frames[..SHOWN_AT_EACH_END], &frames[frames.len() - SHOWN_AT_EACH_END..])
+    } else {
+        (frames, &[])
+    }
 }
 
 fn process_name(pid: u32, command: &[String]) -> String {
@@ -234,7 +252,8 @@ fn human_title(text: &str) -> Option<String> {
     Some(format!("{before} ({}, {percent:.1}%)", human_bytes(bytes)))
 }
 
-fn empty_svg(title: &str, text: &str) -> String {
+/// An image that says why there is no other.
+pub(crate) fn empty_svg(title: &str, text: &str) -> String {
     let title = title.replace('&', "&amp;").replace('<', "&lt;");
     format!(
         "<?xml version=\"1.0\" standalone=\"no\"?>\n\

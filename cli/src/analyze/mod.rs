@@ -35,8 +35,8 @@ use crate::arguments::{AnalyzeArguments, Filters, Rows, Shapes};
 use crate::error::{CliError, FAILED};
 
 pub(crate) use open::{open, open_silently};
-pub(crate) use output::write_json;
 use output::{Form, Output};
+pub(crate) use output::{write_csv, write_file, write_json};
 use progress_bar::ProgressBar;
 pub(crate) use screen::Screen;
 use view::View;
@@ -122,7 +122,7 @@ pub(crate) fn selection(filters: &Filters, trace: &Trace) -> Result<Selection, C
         (None, None) => None,
         (from, until) => Some((
             from.map_or(0, |time| time.in_job(length_ns, end_ns)),
-            until.map_or(length_ns, |time| time.in_job(length_ns, end_ns)),
+            until.map_or(u64::MAX, |time| time.in_job(length_ns, end_ns)),
         )),
     };
     if born.is_some_and(|(from, until)| from > until) {

@@ -69,12 +69,7 @@ impl<W: Write> Output<'_, W> {
         match &self.form {
             Form::Text => Ok(text(self)?),
             Form::Json => write_json(answer, &mut self.out),
-            Form::Csv => {
-                // By way of a buffer, so that a closed pipe is met here and not inside polars.
-                let mut csv = Vec::new();
-                tables::write_csv(&mut table()?, &mut csv)?;
-                Ok(self.out.write_all(&csv)?)
-            }
+            Form::Csv => write_csv(table()?, &mut self.out),
             Form::Parquet(file) => {
                 let mut bytes = Vec::new();
                 tables::write_parquet(&mut table()?, &mut bytes)?;
@@ -85,6 +80,13 @@ impl<W: Write> Output<'_, W> {
             Form::Nothing => Ok(()),
         }
     }
+}
+
+/// By way of a buffer, so that a closed pipe is met here and not inside polars.
+pub(crate) fn write_csv(mut table: DataFrame, mut out: impl Write) -> Result<(), CliError> {
+    let mut csv = Vec::new();
+    tables::write_csv(&mut table, &mut csv)?;
+    Ok(out.write_all(&csv)?)
 }
 
 /// As one line of JSON.
