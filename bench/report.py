@@ -28,7 +28,7 @@ def targets_table(results):
     """Each target by itself, for fil."""
     found = list(targets(results))
     if found:
-        yield from header("target", "at most", "measured", "")
+        yield from header("target", "wanted", "measured", "")
     for target in found:
         yield target.to_row()
 

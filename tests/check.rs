@@ -198,7 +198,7 @@ fn a_closed_pipe_keeps_no_budget() {
 #[test]
 fn a_budget_is_needed_and_must_be_one() {
     let folder = recorded(CODE);
-    check(&folder, &[]).assert_one_line_error(&["--max-peak", "fil --help"]);
+    check(&folder, &[]).assert_one_line_error(&["--max-peak", "fil check --help"]);
     check(&folder, &["--json"]).assert_one_line_error(&["--max-peak"]);
     check(&folder, &["--max-peak", "much"]).assert_one_line_error(&["much", "500MB"]);
     check(&folder, &["--max-site", "hold"]).assert_one_line_error(&["read_csv=500MB"]);

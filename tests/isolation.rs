@@ -5,6 +5,8 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use rustix::process::geteuid;
@@ -57,6 +59,28 @@ fn a_job_that_gave_its_rights_up_is_recorded() {
             }
         });
     }
+}
+
+/// The dynamic linker does not load what LD_PRELOAD names into a program that takes on another user's rights (ld.so(8)), so
+/// it does what it does without fil, and fil says that there is nothing to show.
+#[test]
+fn a_setuid_program_is_left_alone() {
+    if !geteuid().is_root() {
+        return not_tested("a setuid program of another user can only be made by root");
+    }
+    let folder = Folder::new();
+    let program = folder.join("id");
+    std::fs::copy("/usr/bin/id", &program).expect("id is there");
+    std::os::unix::fs::chown(&program, Some(65534), None).expect("root may");
+    std::fs::set_permissions(&program, Permissions::from_mode(0o4755)).expect("root may");
+    let without = run(&mut Command::new(&program)).success().stdout;
+    if !without.contains("euid=65534") {
+        return not_tested("programs cannot take on another user's rights here");
+    }
+    let ended = run(&mut folder.record_command(&program, &[]));
+    assert_eq!((ended.code(), ended.stdout.as_str()), (2, without.as_str()), "{ended:?}");
+    assert_eq!(ended.fil_lines().iter().filter(|line| line.contains("nothing was recorded")).count(), 1, "{ended:?}");
+    assert!(!ended.stderr.contains("ld.so"), "the linker has nothing to say: {ended:?}");
 }
 
 /// A child that has no way to make a spool is told of in the trace.

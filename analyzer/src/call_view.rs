@@ -15,7 +15,6 @@ use crate::groups::{GroupName, Grouping, Groups};
 use crate::image::ImageIndex;
 use crate::measure::{Measure, Unit};
 use crate::site::Site;
-use crate::soundness::{UnreadableChunks, unreadable_events};
 use crate::stack_resolver::StackResolver;
 use crate::trace::Trace;
 
@@ -79,9 +78,8 @@ impl<M: Measure, A> CallView<M, A> {
         about: A,
         grouping: Grouping,
         measures: Vec<(Site, M)>,
-        unreadable_chunks: UnreadableChunks,
     ) -> CallView<M, A> {
-        let losses = unreadable_events(unreadable_chunks);
+        let (complete, warnings) = trace.judged();
         let mut total = M::default();
         measures.iter().for_each(|(_, measure)| total.add(measure));
         let (rows, stacks) = by_call(trace, grouping, &measures);
@@ -89,8 +87,8 @@ impl<M: Measure, A> CallView<M, A> {
             schema,
             trace: trace.name().to_owned(),
             command: trace.command(),
-            complete: trace.complete() && losses.is_none(),
-            warnings: trace.warnings().iter().cloned().chain(losses).collect(),
+            complete,
+            warnings,
             about,
             total,
             grouping,
@@ -143,11 +141,11 @@ pub(crate) fn by_call<M: Measure>(
     let mut stacks: Vec<StackRow<M>> = by_stack.into_iter().map(stack).collect();
     stacks.sort_by(|one, other| {
         (other.measure.weight().cmp(&one.measure.weight()))
+            .then_with(|| other.measure.values().cmp(&one.measure.values()))
             .then_with(|| {
                 (one.process, one.process_index, &one.thread).cmp(&(other.process, other.process_index, &other.thread))
             })
             .then_with(|| one.frames.compare(&other.frames))
-            .then_with(|| other.measure.values().cmp(&one.measure.values()))
     });
     (rows, stacks)
 }

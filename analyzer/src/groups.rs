@@ -115,13 +115,13 @@ impl GroupName {
         }
     }
 
-    /// Whether a pattern is for it: for its name, or, of a call site, for `file:line`.
+    /// Whether a pattern is for it: for its name, of a call site also for its file or `file:line`.
     pub(crate) fn is_meant_by(&self, pattern: &Pattern) -> bool {
         match self {
             GroupName::CallSite { file, line, function } => {
-                pattern.is_for(function) || pattern.is_for(&format!("{file}:{line}"))
+                pattern.is_for(function) || pattern.is_for(file) || pattern.is_for(&format!("{file}:{line}"))
             }
-            GroupName::Function { function, .. } => pattern.is_for(function),
+            GroupName::Function { function, file } => pattern.is_for(function) || pattern.is_for(file),
             GroupName::File { file } => pattern.is_for(file),
             GroupName::Package { package } => pattern.is_for(package),
             GroupName::Thread { thread, .. } => pattern.is_for(thread),
@@ -190,7 +190,7 @@ impl Groups {
     }
 }
 
-fn name_of_frame(grouping: Grouping, frame: Option<&Frame>) -> GroupName {
+pub(crate) fn name_of_frame(grouping: Grouping, frame: Option<&Frame>) -> GroupName {
     let function = frame.map_or(NO_PYTHON_FRAME, |frame| frame.function.as_str()).to_owned();
     let file = frame.map_or("", |frame| frame.file.as_str()).to_owned();
     match grouping {

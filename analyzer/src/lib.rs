@@ -79,6 +79,7 @@ mod stack_resolver;
 #[cfg(feature = "tables")]
 pub mod tables;
 mod timeline;
+mod totals;
 mod trace;
 mod trace_bytes;
 pub mod views;
@@ -99,4 +100,5 @@ pub use progress::Progress;
 pub use replay::Granularity;
 pub use selection::{Pattern, Selection};
 pub use timeline::{Timeline, TimelineOptions, TimelineRow, TimelineTotal, timeline};
+pub use totals::Totals;
 pub use trace::{Process, Trace};

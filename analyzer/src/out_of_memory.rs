@@ -16,7 +16,6 @@ use crate::held::{Apart, CallSite, Categories, Held, ProcessMemory, StackMemory}
 use crate::image::Image;
 use crate::memory_want::{Kept, MemoryWant};
 use crate::replay::{Failure, replay};
-use crate::soundness::unreadable_events;
 use crate::stack_resolver::StackResolver;
 use crate::trace::Trace;
 
@@ -120,7 +119,7 @@ pub fn out_of_memory(trace: &Trace) -> Result<Option<OutOfMemory>, AnalyzerError
     let held = Held::at(&want.moment, &replayed.sites);
     let (processes, position) = held.by_process(trace);
     let (call_sites, stacks) = held.by_call(trace, &position);
-    let losses = unreadable_events(replayed.unreadable_chunks);
+    let (complete, warnings) = trace.judged();
     Ok(Some(OutOfMemory {
         schema: "fil.out-of-memory/1",
         trace: trace.name().to_owned(),
@@ -132,8 +131,8 @@ pub fn out_of_memory(trace: &Trace) -> Result<Option<OutOfMemory>, AnalyzerError
         failed_allocations: want.failures,
         oom_kills: oom_kills(trace),
         killed_process: killed.map(|end| trace.images()[end.image.index()].key.pid),
-        complete: trace.complete() && losses.is_none(),
-        warnings: trace.warnings().iter().cloned().chain(losses).collect(),
+        complete,
+        warnings,
         categories: held.by_category(),
         apart: held.apart,
         processes,

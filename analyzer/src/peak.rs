@@ -11,7 +11,6 @@ use crate::high_water_mark::HighWaterMark;
 use crate::selected_replay::replay_selected;
 use crate::selection::Selection;
 use crate::site::Category;
-use crate::soundness::unreadable_events;
 use crate::trace::Trace;
 
 /// Memory at the peak: the contract `fil.peak/1`.
@@ -61,7 +60,7 @@ pub fn peak_of(trace: &Trace, selection: &Selection) -> Result<Peak, AnalyzerErr
     let held = Held::at(&mark.moment, &replayed.sites);
     let (processes, position) = held.by_process(trace);
     let (call_sites, stacks) = held.by_call(trace, &position);
-    let losses = unreadable_events(replayed.unreadable_chunks);
+    let (complete, warnings) = trace.judged();
     Ok(Peak {
         schema: "fil.peak/1",
         trace: trace.name().to_owned(),
@@ -70,8 +69,8 @@ pub fn peak_of(trace: &Trace, selection: &Selection) -> Result<Peak, AnalyzerErr
         peak_time_ns: trace.since_start(mark.peak_ns),
         end_bytes: mark.end_bytes,
         event_count: trace.event_count(),
-        complete: trace.complete() && losses.is_none(),
-        warnings: trace.warnings().iter().cloned().chain(losses).collect(),
+        complete,
+        warnings,
         categories: held.by_category(),
         shared_mmap_bytes: held.in_category(Category::SharedMapping),
         apart: held.apart,

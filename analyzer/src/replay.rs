@@ -89,8 +89,6 @@ pub(crate) struct Failure {
 pub(crate) struct Replayed {
     /// By [`crate::site::SiteId`].
     pub(crate) sites: Vec<Site>,
-    /// Chunks that could not be read to their end.
-    pub(crate) unreadable_chunks: UnreadableChunks,
 }
 
 /// Replays the whole trace.
@@ -123,7 +121,8 @@ pub(crate) fn replay<O: Observer + Send>(trace: &Trace, observer: &mut O) -> Rep
     }
     paired.tell(observer);
     replay.end(O::SEES_WHAT_IS_LEFT).tell(observer);
-    Replayed { sites: replay.segmenter.into_sites(), unreadable_chunks }
+    trace.note_unreadable(unreadable_chunks);
+    Replayed { sites: replay.segmenter.into_sites() }
 }
 
 fn decode(trace: &Trace, batch: &[ScheduledChunk], mut spares: Vec<EventChunk>) -> Vec<EventChunk> {

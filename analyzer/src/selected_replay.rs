@@ -18,7 +18,9 @@ pub(crate) fn replay_selected<O: Observer + Send>(trace: &Trace, selection: &Sel
         }
         Some((from_ns, to_ns)) => {
             let start_ns = trace.header().monotonic_start_ns;
-            let (from_ns, to_ns) = (start_ns.saturating_add(from_ns), start_ns.saturating_add(to_ns));
+            // What a damaged trace puts before the start is there from the start on.
+            let from_ns = if from_ns == 0 { 0 } else { start_ns.saturating_add(from_ns) };
+            let to_ns = start_ns.saturating_add(to_ns);
             let mut selected = Selected::new(trace, selection, BornIn { from_ns, to_ns, observer });
             let replayed = replay(trace, &mut selected);
             (selected.observer.observer, replayed)

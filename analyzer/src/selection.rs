@@ -1,7 +1,9 @@
 //! Filters: which memory an answer is about.
 
+use hashbrown::HashMap;
 use regex::{Regex, RegexBuilder};
 
+use crate::call_stack::{CallTree, Frame, NodeId};
 use crate::error::AnalyzerError;
 use crate::groups::category_name;
 use crate::image::Image;
@@ -75,6 +77,26 @@ impl Selection {
             && born.is_none()
     }
 
+    /// What is asked for that the trace knows nothing of, one sentence each: it is likely mistyped.
+    pub fn not_there(&self, trace: &Trace) -> Vec<String> {
+        let images = trace.images();
+        let has_thread = |name: &String| {
+            let threads =
+                images.iter().flat_map(|image| image.threads.iter().map(|thread| image.thread_name(thread.thread)));
+            threads.into_iter().any(|thread| thread == *name)
+        };
+        let codes = || images.iter().flat_map(|image| image.definitions.codes.values());
+        let processes = self.processes.iter().filter(|&&pid| !images.iter().any(|image| image.key.pid == pid));
+        let threads = self.threads.iter().filter(|name| !has_thread(name));
+        let functions = self.functions.iter().filter(|pattern| !codes().any(|code| pattern.is_for(&code.function)));
+        let files = self.files.iter().filter(|pattern| !codes().any(|code| pattern.is_for(&code.file)));
+        let mut sentences: Vec<String> = processes.map(|pid| format!("no process {pid} is in this trace")).collect();
+        sentences.extend(threads.map(|name| format!("no thread {name:?} is in this trace")));
+        sentences.extend(functions.map(|pattern| format!("no function like {:?} is in this trace", pattern.text())));
+        sentences.extend(files.map(|pattern| format!("no file like {:?} is in this trace", pattern.text())));
+        sentences
+    }
+
     /// Whether of every process all memory is selected, or none.
     pub fn is_of_whole_processes(&self) -> bool {
         Selection { processes: Vec::new(), ..self.clone() }.is_all()
@@ -86,25 +108,62 @@ pub(crate) struct SiteFilter<'a> {
     selection: &'a Selection,
     images: &'a [Image],
     resolver: StackResolver<'a>,
+    below_function: HashMap<NodeId, bool>,
+    below_file: HashMap<NodeId, bool>,
 }
 
 impl<'a> SiteFilter<'a> {
     pub(crate) fn new(trace: &'a Trace, selection: &'a Selection) -> SiteFilter<'a> {
-        SiteFilter { selection, images: trace.images(), resolver: StackResolver::new(trace.images()) }
+        SiteFilter {
+            selection,
+            images: trace.images(),
+            resolver: StackResolver::new(trace.images()),
+            below_function: HashMap::new(),
+            below_file: HashMap::new(),
+        }
     }
 
     pub(crate) fn includes(&mut self, site: &Site) -> bool {
         let Selection { processes, threads, categories, functions, files, born: _ } = self.selection;
         let image = &self.images[site.image.index()];
-        let is_any = |patterns: &[Pattern], name: &str| patterns.iter().any(|pattern| pattern.is_for(name));
         (processes.is_empty() || processes.contains(&image.key.pid))
             && (threads.is_empty() || threads.contains(&image.thread_name(site.thread)))
             && (categories.is_empty() || categories.iter().any(|name| name == category_name(site.category)))
             && (functions.is_empty() && files.is_empty() || {
                 let stack = self.resolver.resolve(site.image, site.stack);
-                let frames = || self.resolver.tree().frames_from_innermost(stack);
-                (functions.is_empty() || frames().any(|frame| is_any(functions, &frame.function)))
-                    && (files.is_empty() || frames().any(|frame| is_any(files, &frame.file)))
+                let tree = self.resolver.tree();
+                (functions.is_empty()
+                    || is_below(tree, stack, functions, |frame| &frame.function, &mut self.below_function))
+                    && (files.is_empty() || is_below(tree, stack, files, |frame| &frame.file, &mut self.below_file))
             })
     }
+}
+
+/// Whether a pattern is for a frame of this stack. What is known of a stack is known of those that it is the caller of.
+fn is_below(
+    tree: &CallTree,
+    stack: NodeId,
+    patterns: &[Pattern],
+    name: fn(&Frame) -> &str,
+    known: &mut HashMap<NodeId, bool>,
+) -> bool {
+    let mut unknown = Vec::new();
+    let mut at = stack;
+    let mut is_below = loop {
+        let Some(caller) = tree.parent(at) else { break false };
+        if let Some(&known) = known.get(&at) {
+            break known;
+        }
+        unknown.push(at);
+        at = caller;
+    };
+    for at in unknown.into_iter().rev() {
+        is_below = is_below
+            || tree.innermost(at).is_some_and(|frame| {
+                let name = name(tree.frame(frame));
+                patterns.iter().any(|pattern| pattern.is_for(name))
+            });
+        known.insert(at, is_below);
+    }
+    is_below
 }

@@ -7,13 +7,14 @@ use polars::prelude::{Column, CsvWriter, NamedFrom, ParquetWriter, SerWriter, Se
 pub use polars::prelude::DataFrame;
 
 use crate::call_view::{CallView, Row, StackRow};
-use crate::diff::{Diff, FunctionMemory};
+use crate::diff::Diff;
 use crate::error::AnalyzerError;
 use crate::groups::{Field, GroupName, Grouping};
 use crate::held::CallSite;
 use crate::measure::Measure;
 use crate::moment::SiteMemory;
 use crate::timeline::{Timeline, TimelineRow, TimelineTotal};
+use crate::totals::Totals;
 use crate::views::{Overhead, OverheadAt, Peaks, SeparatePeak, Sizes, WhatIf};
 
 /// `function,file,line,live_bytes,live_blocks,share`: what each call site holds at an instant, and its share of
@@ -121,7 +122,7 @@ pub fn what_if(answer: &WhatIf, grouping: Grouping) -> Result<DataFrame, Analyze
 }
 
 /// A number of a function, and what it is called of the run before and of the run after.
-type NumberOfBoth = (&'static str, &'static str, fn(&FunctionMemory) -> u64);
+type NumberOfBoth = (&'static str, &'static str, fn(&Totals) -> u64);
 
 const NUMBERS_OF_BOTH: [NumberOfBoth; 5] = [
     ("before_live_bytes", "after_live_bytes", |memory| memory.live_bytes),
@@ -201,7 +202,12 @@ const CSV_DECIMALS: usize = 9;
 
 /// Writes a table with its header line as CSV. A missing value is empty, an empty text is `""`.
 pub fn write_csv(table: &mut DataFrame, out: impl Write) -> Result<(), AnalyzerError> {
-    CsvWriter::new(out).include_header(true).with_float_precision(Some(CSV_DECIMALS)).finish(table)?;
+    write_csv_part(table, true, out)
+}
+
+/// The same of some rows of a table, with the header line if they are the first.
+pub fn write_csv_part(rows: &mut DataFrame, with_header: bool, out: impl Write) -> Result<(), AnalyzerError> {
+    CsvWriter::new(out).include_header(with_header).with_float_precision(Some(CSV_DECIMALS)).finish(rows)?;
     Ok(())
 }
 

@@ -14,7 +14,6 @@ use crate::largest_groups::LargestGroups;
 use crate::resident_memory::resident_bytes_at;
 use crate::selected_replay::replay_selected;
 use crate::selection::Selection;
-use crate::soundness::unreadable_events;
 use crate::trace::Trace;
 use crate::views::Query;
 
@@ -103,14 +102,14 @@ pub fn timeline(trace: &Trace, options: &TimelineOptions) -> Result<Timeline, An
         return Err(AnalyzerError::Changed { path: trace.name().into() });
     }
     let buckets = levels.finish();
-    let losses = unreadable_events(replayed.unreadable_chunks.max(again.unreadable_chunks));
+    let (complete, warnings) = trace.judged();
     Ok(Timeline {
         schema: "fil.timeline/1",
         trace: trace.name().to_owned(),
         command: trace.command(),
         duration_ns: trace.duration_ns(),
-        complete: trace.complete() && losses.is_none(),
-        warnings: trace.warnings().iter().cloned().chain(losses).collect(),
+        complete,
+        warnings,
         totals: totals(trace, selection, &ends_ns, &buckets),
         grouping: *grouping,
         rows: rows(trace, &names, &ends_ns, &buckets),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use format::{FormatError, ProcessKey, RecordingEnd, TraceHeader};
 use rayon::prelude::*;
@@ -16,7 +16,7 @@ use crate::image::{self, Image, KernelProcess};
 use crate::layout::Layout;
 use crate::progress::Progress;
 use crate::replay::Granularity;
-use crate::soundness::Soundness;
+use crate::soundness::{Soundness, UnreadableChunks, unreadable_events};
 use crate::sources::Sources;
 use crate::trace_bytes::TraceBytes;
 
@@ -41,6 +41,8 @@ pub struct Trace {
     soundness: Soundness,
     granularity: Granularity,
     progress: Arc<Progress>,
+    /// By all replays so far.
+    unreadable_chunks: Mutex<UnreadableChunks>,
 }
 
 /// A program image that ran in the job. A process that calls exec is two of them.
@@ -106,6 +108,7 @@ impl Trace {
             soundness,
             granularity: Granularity::default(),
             progress: Arc::default(),
+            unreadable_chunks: Mutex::default(),
         })
     }
 
@@ -167,6 +170,23 @@ impl Trace {
     /// What a reader of the answers must know, one sentence each.
     pub fn warnings(&self) -> &[String] {
         &self.soundness.warnings
+    }
+
+    /// What answers could not read of it: it looked sound when it was opened. None if they read everything.
+    pub fn losses(&self) -> Option<String> {
+        unreadable_events(*self.unreadable_chunks.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A replay could not read so much.
+    pub(crate) fn note_unreadable(&self, unreadable_chunks: UnreadableChunks) {
+        let mut most = self.unreadable_chunks.lock().unwrap_or_else(PoisonError::into_inner);
+        *most = most.max(unreadable_chunks);
+    }
+
+    /// Whether the answers so far are about a whole recording, and what their readers must know.
+    pub(crate) fn judged(&self) -> (bool, Vec<String>) {
+        let losses = self.losses();
+        (self.complete() && losses.is_none(), self.warnings().iter().cloned().chain(losses).collect())
     }
 
     /// Events of all processes.

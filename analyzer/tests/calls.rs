@@ -7,10 +7,9 @@ mod support;
 use std::collections::BTreeMap;
 
 use analyzer::views::{
-    self, Churn, LeftOut, Lifetimes, PeakLifetimes, Query, Range, RangeMemory, Reached, Temporary, Threshold, WhatIf,
-    When,
+    self, Churn, LeftOut, Lifetimes, PeakLifetimes, Query, Range, RangeMemory, Temporary, Threshold, WhatIf, When,
 };
-use analyzer::{CallView, GroupName, Grouping, Measure, Pattern, Selection, StackRow, Trace, peak, peak_of};
+use analyzer::{CallView, GroupName, Grouping, Measure, Pattern, Selection, StackRow, Totals, Trace, peak, peak_of};
 use proptest::prelude::*;
 use support::history::{History, Instant, Life, Site, freed, with_blocks_only};
 use support::steps::{MAPPING_STACKS, granularity, steps, story};
@@ -73,6 +72,9 @@ proptest! {
         let allocated = history.by_site(|life| Churn { allocated_bytes: life.size, allocated_blocks: 1 });
         prop_assert_eq!(by_site(&churn), allocated);
 
+        let is_left = |life: &Life| {
+            life.born.order < job_end.order && life.end.as_ref().is_none_or(|end| end.at.order >= job_end.order)
+        };
         let reaching = views::reaching(&trace, &Pattern::new("?1").unwrap(), &all).unwrap();
         prop_assert_eq!(reaching.about.peak_bytes, history.peak_bytes);
         prop_assert_eq!(by_site(&reaching), history.by_site(|life| {
@@ -80,11 +82,12 @@ proptest! {
             let at_peak = is_for && history.peak.is_some_and(|peak| {
                 life.born.order <= peak.order && life.end.as_ref().is_none_or(|end| end.at.order > peak.order)
             });
-            Reached {
+            Totals {
                 live_bytes: life.size * u64::from(at_peak),
                 live_blocks: u64::from(at_peak),
                 allocated_bytes: life.size * u64::from(is_for),
                 allocated_blocks: u64::from(is_for),
+                end_bytes: life.size * u64::from(is_for && is_left(life)),
             }
         }));
 

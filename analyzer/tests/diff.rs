@@ -6,7 +6,8 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use analyzer::diff::{Diff, FunctionMemory, diff, flamegraph};
+use analyzer::Totals;
+use analyzer::diff::{Diff, diff, flamegraph};
 use analyzer::views::{self, Query, When};
 use analyzer::{Pattern, Selection, Trace, peak};
 use proptest::prelude::*;
@@ -147,11 +148,7 @@ fn another_file_is_another_function() {
     let diff = compare(BEFORE, &other);
     assert_eq!(diff.functions.len(), 5);
     assert!(diff.functions.iter().all(|row| row.before_file.is_none()));
-    assert!(
-        diff.functions
-            .iter()
-            .all(|row| row.before == FunctionMemory::default() || row.after == FunctionMemory::default())
-    );
+    assert!(diff.functions.iter().all(|row| row.before == Totals::default() || row.after == Totals::default()));
 }
 
 #[test]
@@ -242,12 +239,12 @@ fn a_flamegraph_of_deep_recursion_has_both_ends_of_it() {
 }
 
 /// What `diff` has of each run, by function.
-fn by_function(diff: &Diff) -> BTreeMap<&str, [FunctionMemory; 2]> {
+fn by_function(diff: &Diff) -> BTreeMap<&str, [Totals; 2]> {
     diff.functions.iter().map(|row| (&*row.function, [row.before, row.after])).collect()
 }
 
-fn sums<'a>(memory: impl Iterator<Item = &'a FunctionMemory>) -> FunctionMemory {
-    memory.fold(FunctionMemory::default(), |sum, memory| FunctionMemory {
+fn sums<'a>(memory: impl Iterator<Item = &'a Totals>) -> Totals {
+    memory.fold(Totals::default(), |sum, memory| Totals {
         live_bytes: sum.live_bytes + memory.live_bytes,
         live_blocks: sum.live_blocks + memory.live_blocks,
         allocated_bytes: sum.allocated_bytes + memory.allocated_bytes,
@@ -257,9 +254,9 @@ fn sums<'a>(memory: impl Iterator<Item = &'a FunctionMemory>) -> FunctionMemory 
 }
 
 /// The totals of a run as other answers tell them.
-fn totals(trace: &Trace) -> FunctionMemory {
+fn totals(trace: &Trace) -> Totals {
     let (peak, churn) = (peak(trace).unwrap(), views::churn(trace, &Query::default()).unwrap().total);
-    FunctionMemory {
+    Totals {
         live_bytes: peak.peak_bytes,
         live_blocks: peak.stacks.iter().map(|stack| stack.live_blocks).sum(),
         allocated_bytes: churn.allocated_bytes,
@@ -284,7 +281,7 @@ proptest! {
         prop_assert_eq!(sums(forwards.functions.iter().map(|row| &row.before)), totals(&one));
         prop_assert_eq!(sums(forwards.functions.iter().map(|row| &row.after)), totals(&other));
         let run = &forwards.before;
-        let of_run = FunctionMemory {
+        let of_run = Totals {
             live_bytes: run.peak_bytes,
             live_blocks: run.peak_blocks,
             allocated_bytes: run.allocated_bytes,

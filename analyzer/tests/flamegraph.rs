@@ -115,3 +115,57 @@ fn stacks_of_deep_recursion_are_sorted_by_depth() {
     let depths: Vec<usize> = peak.stacks.iter().map(|stack| stack.frames.depth()).collect();
     assert_eq!(depths, (1..=20_000).collect::<Vec<_>>());
 }
+
+/// What cannot be seen is left out, and its size stays with the call that it came from.
+#[test]
+fn a_flamegraph_of_many_small_calls_has_the_size_of_all() {
+    let mut builder = support::TraceBuilder::new();
+    builder.line("process 10 command=python,job.py");
+    builder.line("code 1 main job.py 1");
+    builder.line("path 1 0 1");
+    for id in 2..3002 {
+        builder.line(&format!("code {id} small{id} job.py {id}"));
+        builder.line(&format!("path {id} 1 {id}"));
+        builder.line(&format!("alloc {} 1 stack={id}", id * 16));
+    }
+    builder.line("code 3002 large job.py 3002");
+    builder.line("path 3002 1 3002");
+    builder.line("alloc 1000000 3000 stack=3002");
+    let trace = analyzer::Trace::from_bytes("test.fil".into(), builder.finish()).unwrap();
+    let mut svg = Vec::new();
+    flamegraph::write(&peak(&trace).unwrap(), &trace, Default::default(), &mut svg).unwrap();
+    let svg = String::from_utf8(svg).unwrap();
+    for title in ["all (5.9 KiB, 100.0%)", "main (job.py:1) (5.9 KiB, 100.0%)", "large (job.py:3002) (2.9 KiB, 50.0%)"]
+    {
+        assert!(svg.contains(&format!("<title>{title}</title>")), "{title} is not in\n{svg}");
+    }
+    assert!(!svg.contains("<title>small"), "they are too small to be seen");
+}
+
+/// Frames that differ in their columns only are one box, and processes stand above their calls.
+#[test]
+fn a_flamegraph_of_several_processes_tells_them_apart() {
+    let story = "process 10 command=python,job.py
+        code 1 main job.py 1
+        path 1 0 1
+        alloc 16 100 stack=1
+        process 11 command=python,worker.py
+        code 1 main job.py 1
+        path 1 0 1
+        alloc 16 50 stack=1
+        alloc 32 50
+        end";
+    let trace = open(story);
+    let mut svg = Vec::new();
+    flamegraph::write(&peak(&trace).unwrap(), &trace, Default::default(), &mut svg).unwrap();
+    let svg = String::from_utf8(svg).unwrap();
+    for title in [
+        "python job.py (pid 10) (100 B, 50.0%)",
+        "python worker.py (pid 11) (100 B, 50.0%)",
+        "main (job.py:1) (100 B, 50.0%)",
+        "main (job.py:1) (50 B, 25.0%)",
+        "(no Python frame) (50 B, 25.0%)",
+    ] {
+        assert!(svg.contains(&format!("<title>{title}</title>")), "{title} is not in\n{svg}");
+    }
+}

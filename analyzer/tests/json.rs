@@ -46,9 +46,9 @@ fn the_timeline_is_fil_timeline_1() {
             r#"{"schema":"fil.timeline/1","trace":"test.fil","command":["python","job.py"],"duration_ns":200,"#,
             r#""complete":true,"warnings":[],"#,
             r#""totals":[{"time_ns":200,"live_bytes":4796,"max_live_bytes":4796,"rss_bytes":null}],"#,
-            r#""rows":[{"time_ns":200,"function":"(no Python frame)","file":"","line":0,"live_bytes":4096,"#,
+            r#""rows":[{"time_ns":200,"file":"","line":0,"function":"(no Python frame)","live_bytes":4096,"#,
             r#""max_live_bytes":4096},"#,
-            r#"{"time_ns":200,"function":"(other)","file":"","line":0,"live_bytes":700,"max_live_bytes":700}]}"#,
+            r#"{"time_ns":200,"file":"","line":0,"function":"(other)","live_bytes":700,"max_live_bytes":700}]}"#,
         )
     );
 }

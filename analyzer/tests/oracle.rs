@@ -7,7 +7,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use analyzer::{Granularity, Peak, Trace, peak};
+use analyzer::{Peak, Trace, peak};
 use proptest::prelude::*;
 use support::steps::{MAPPING_STACKS, Operation, PAGE, Step, granularity, steps, story};
 
@@ -142,10 +142,6 @@ fn by_site(peak: &Peak) -> BTreeMap<Site, (u64, u64)> {
     peak.stacks.iter().map(site).collect()
 }
 
-fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -160,17 +156,5 @@ proptest! {
         prop_assert_eq!(peak.peak_time_ns, oracle.peak_ns);
         prop_assert_eq!(by_site(&peak), oracle.at_peak);
         prop_assert_eq!(Some(peak.end_bytes), oracle.end_bytes);
-    }
-
-    #[test]
-    fn the_answer_does_not_depend_on_the_number_of_threads(steps in steps(200..600)) {
-        let bytes = support::trace_bytes(&story(&steps));
-        let answer = |threads| with_threads(threads, || {
-            let mut trace = Trace::from_bytes("t".into(), bytes.clone()).unwrap();
-            trace.set_granularity(Granularity { batch_chunks: 2, segment_events: 40 });
-            (peak(&trace).unwrap(), analyzer::timeline(&trace, &Default::default()).unwrap())
-        });
-        prop_assert_eq!(answer(1), answer(2));
-        prop_assert_eq!(answer(1), answer(7));
     }
 }

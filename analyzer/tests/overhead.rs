@@ -58,6 +58,16 @@ fn of_one_process_only() {
     assert_eq!(of(&[11]), (7, 0, Some(70)));
 }
 
+/// The objects of a fork lie in arenas that its parent mapped, and are no reason for the parent to have less slack.
+#[test]
+fn slack_is_of_each_process_by_itself() {
+    let story = "process 10\ntime 100\narena 1048576 262144\npyalloc 1000 500
+        process 11 start=50 fork=10\ntime 100\npyalloc 2000 400
+        end at=100";
+    let at = views::overhead(&open(story), 1, &[]).unwrap().times[0];
+    assert_eq!((at.live_bytes, at.slack_bytes), (900, 262_144 - 500));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -35,7 +35,7 @@ class Tables(unittest.TestCase):
         self.assertEqual(answers["memray stats, s"], "2.00")
 
     def test_say_where_a_target_is_missed(self):
-        missed = {"target": "slowdown of p", "at most": "1.5", "measured": "2.000", "": "**missed**"}
+        missed = {"target": "slowdown of p", "wanted": "1.5", "measured": "2.000", "": "**missed**"}
         self.assertEqual(self.row_of("target"), missed)
 
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use bytesize::ByteSize;
 use clap::error::ErrorKind;
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, value_parser};
+use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::check::sizes::{SiteBudget, Size, Tolerated};
 
@@ -136,12 +136,13 @@ pub(crate) enum ExportFormat {
 /// What to compare, and how to answer.
 #[derive(Debug, Args)]
 pub(crate) struct DiffArguments {
-    /// Trace of the job as it was; without a name the one that the last recording left aside
-    #[arg(value_name = "BEFORE", default_value = crate::DEFAULT_OLD_TRACE)]
-    pub(crate) before: PathBuf,
+    /// Trace of the job as it was; without names those of the last two recordings in this folder are compared,
+    /// trace.fil.old and trace.fil
+    #[arg(value_name = "BEFORE", requires = "after")]
+    pub(crate) before: Option<PathBuf>,
     /// Trace of the job as it is now
-    #[arg(value_name = "AFTER", default_value = crate::DEFAULT_TRACE)]
-    pub(crate) after: PathBuf,
+    #[arg(value_name = "AFTER")]
+    pub(crate) after: Option<PathBuf>,
     /// Print the whole answer as JSON
     #[arg(long, conflicts_with = "csv")]
     pub(crate) json: bool,
@@ -219,24 +220,29 @@ impl Arguments {
         Arguments::try_parse().map_err(|error| match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => NoArguments::Text(error),
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => NoArguments::Text(error),
-            _ => NoArguments::Mistake(one_line(&error.to_string())),
+            _ => NoArguments::Mistake(one_line(&error.to_string(), &help_command())),
         })
     }
 }
 
+/// What tells more of what was meant.
+fn help_command() -> String {
+    let action = std::env::args_os().nth(1).filter(|word| Arguments::command().find_subcommand(word).is_some());
+    action.map_or_else(|| "fil --help".to_owned(), |action| format!("fil {} --help", action.display()))
+}
+
 /// The first paragraph of clap's message in one line, and where to read more.
-fn one_line(message: &str) -> String {
+fn one_line(message: &str, help: &str) -> String {
     let paragraph: Vec<&str> = message.lines().take_while(|line| !line.trim().is_empty()).map(str::trim).collect();
     let sentence = paragraph.join(" ");
     let sentence = sentence.strip_prefix("error: ").unwrap_or(&sentence);
-    format!("{sentence} (see `fil --help`)")
+    format!("{sentence} (see `{help}`)")
 }
 
 #[cfg(test)]
 #[allow(clippy::expect_used, reason = "a test may stop at what cannot happen")]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     fn parse(line: &str) -> Result<Arguments, clap::Error> {
         Arguments::try_parse_from(line.split(' '))
@@ -279,7 +285,8 @@ mod tests {
     #[test]
     fn a_mistake_is_told_in_one_line() {
         let error = parse("fil record --typo -- python job.py").expect_err("unknown option");
-        assert_eq!(one_line(&error.to_string()), "unexpected argument '--typo' found (see `fil --help`)");
+        let line = one_line(&error.to_string(), "fil record --help");
+        assert_eq!(line, "unexpected argument '--typo' found (see `fil record --help`)");
     }
 
     #[test]
@@ -293,16 +300,16 @@ mod tests {
 
     #[test]
     fn two_traces_are_compared() {
-        for line in ["a.fil b.fil c.fil", "a.fil b.fil --json --csv", "a.fil b.fil --rows 0"] {
+        for line in ["a.fil", "a.fil b.fil c.fil", "a.fil b.fil --json --csv", "a.fil b.fil --rows 0"] {
             parse(format!("fil diff {line}").trim_end()).expect_err(line);
         }
         for line in ["", "--rows 3", "--json --flamegraph a.svg", "--csv --function f --category heap", "--thread a"] {
             let arguments = parse(format!("fil diff a.fil b.fil {line}").trim_end()).expect(line);
             let Action::Diff(diff) = arguments.action else { panic!("not diff") };
-            assert_eq!((diff.before, diff.after), (PathBuf::from("a.fil"), PathBuf::from("b.fil")));
+            assert_eq!((diff.before, diff.after), (Some(PathBuf::from("a.fil")), Some(PathBuf::from("b.fil"))));
         }
         let Action::Diff(diff) = parse("fil diff").expect("what record leaves").action else { panic!("not diff") };
-        assert_eq!((diff.before, diff.after), (PathBuf::from("trace.fil.old"), PathBuf::from("trace.fil")));
+        assert_eq!((diff.before, diff.after), (None, None));
     }
 
     #[test]

@@ -3,16 +3,16 @@
 //! The formats are the analyzer's; here is where they go. As in `fil analyze`, a damaged trace gives the answer that is
 //! left and the exit code of a failure, and stdout carries only the answer.
 
-use std::fs;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use analyzer::{AnalyzerError, Peak, Trace, export};
 
 use crate::DEFAULT_TRACE;
-use crate::analyze::open;
+use crate::analyze::progress_bar::ProgressBar;
+use crate::analyze::{exit_code, not_the_trace, open, write_file};
 use crate::arguments::{ExportArguments, ExportFormat};
-use crate::error::{CliError, FAILED};
+use crate::error::CliError;
 use crate::messages::say;
 
 /// The name of a file that stands for stdout.
@@ -26,13 +26,15 @@ pub(crate) fn export(arguments: &ExportArguments) -> Result<u8, CliError> {
     let format = arguments.to;
     let output = output(arguments)?;
     let trace = open(&arguments.trace)?;
+    let mut bar = ProgressBar::of(trace.progress());
     let peak = analyzer::peak(&trace)?;
+    bar.clear();
     match output {
         Some(file) => {
             // An older file of that name is replaced only when the new one is ready.
             let mut content = Vec::new();
             write(format, &peak, &trace, &mut content)?;
-            fs::write(&file, content).map_err(|error| CliError::output(&file, &error))?;
+            write_file(&file, &content)?;
             say(&format!("the peak for {}: {}", tool(format), file.display()));
         }
         None => {
@@ -41,7 +43,7 @@ pub(crate) fn export(arguments: &ExportArguments) -> Result<u8, CliError> {
             out.flush()?;
         }
     }
-    Ok(if trace.damaged() { FAILED } else { 0 })
+    Ok(exit_code(&trace))
 }
 
 /// The file to write, or None for stdout.
@@ -54,9 +56,7 @@ fn output(arguments: &ExportArguments) -> Result<Option<PathBuf>, CliError> {
         }
         None => Ok(None),
         Some(file) if file.as_os_str() != STDOUT => {
-            if is_same_file(file, &arguments.trace) {
-                return Err(CliError::Usage(format!("{} is the trace; name another file with -o", file.display())));
-            }
+            not_the_trace(file, &arguments.trace)?;
             Ok(Some(file.clone()))
         }
         Some(_) if is_binary && io::stdout().is_terminal() => Err(CliError::Usage(
@@ -64,11 +64,6 @@ fn output(arguments: &ExportArguments) -> Result<Option<PathBuf>, CliError> {
         )),
         Some(_) => Ok(None),
     }
-}
-
-fn is_same_file(one: &Path, other: &Path) -> bool {
-    let resolved = |path: &Path| path.canonicalize().ok();
-    resolved(one).is_some_and(|one| resolved(other) == Some(one))
 }
 
 fn write(format: ExportFormat, peak: &Peak, trace: &Trace, out: impl Write) -> Result<(), CliError> {

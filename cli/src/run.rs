@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use analyzer::flamegraph::Shape;
 
+use crate::analyze::progress_bar::ProgressBar;
 use crate::analyze::{self, Screen, flamegraph_file, out_of_memory_text, peak_table};
 use crate::arguments::{PEAK_ROWS, RecordArguments};
 use crate::ending::Ending;
@@ -18,8 +19,10 @@ pub(crate) fn run(arguments: &RecordArguments) -> Result<Ending, CliError> {
     let recording = record::record_job(arguments)?;
     if recording.finished.is_some() {
         let trace = analyze::open(&arguments.output)?;
+        let mut bar = ProgressBar::of(trace.progress());
         let peak = analyzer::peak(&trace)?;
         let want = analyzer::out_of_memory(&trace)?;
+        bar.clear();
         let mut stderr = io::stderr().lock();
         let screen = Screen::of(&stderr);
         if let Some(want) = &want {

@@ -5,13 +5,15 @@
 //! somebody asked to end, as one does with a service, and with those that ended themselves with an exit code: whoever ran
 //! them knows of that. So much is a warning only.
 //!
+//! A filter for what is not in the trace is likely mistyped, and a budget of nothing is kept by everybody: that is a doubt, too.
+//!
 //! What is not whole can still show that too much was used. If the end of a recording is missing, what it holds happened. If
 //! a part in the middle is damaged, frees may be missing, and what seems to be alive may not have been.
 
 use format::{JobEnd, NoticeKind};
 
 use crate::image::Image;
-use crate::soundness::{UnreadableChunks, unreadable_events};
+use crate::selection::Selection;
 use crate::trace::Trace;
 
 /// Signals that ask a process to end: SIGHUP, SIGINT and SIGTERM, by Linux's numbers.
@@ -44,9 +46,9 @@ pub(crate) struct Doubts {
 }
 
 impl Doubts {
-    /// About a trace of which a replay could not read so many chunks.
-    pub(crate) fn of(trace: &Trace, unreadable_chunks: UnreadableChunks) -> Doubts {
-        let losses = unreadable_events(unreadable_chunks);
+    /// About a trace that was replayed, and what is asked of it.
+    pub(crate) fn of(trace: &Trace, selection: &Selection) -> Doubts {
+        let losses = trace.losses();
         let is_damaged = trace.damaged() || losses.is_some();
         let is_complete = trace.complete() && !is_damaged;
         let recording = match trace.recording_end() {
@@ -65,7 +67,12 @@ impl Doubts {
             processes => Some(format!("{processes} processes were recorded without call stacks")),
         };
         Doubts {
-            sentences: recording.map(str::to_owned).into_iter().chain(doubt).collect(),
+            sentences: recording
+                .map(str::to_owned)
+                .into_iter()
+                .chain(doubt)
+                .chain(selection.not_there(trace))
+                .collect(),
             lacks_stacks,
             is_damaged,
             is_complete,

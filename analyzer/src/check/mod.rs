@@ -114,7 +114,7 @@ pub fn check(trace: &Trace, budgets: &[Budget<'_>], selection: &Selection) -> Re
     let baselines: Vec<Option<BaselinePeak>> = budgets.iter().map(|budget| baseline_peak(budget, selection)).collect();
     let (marks, replayed) = replay_selected(trace, selection, BudgetMarks::new(trace, budgets));
     let needs = |budget| Needs { stacks: needs_stacks(budget, selection) };
-    let doubts = Doubts::of(trace, replayed.unreadable_chunks);
+    let doubts = Doubts::of(trace, selection);
 
     let whole = marks.peak.map(|mark| Measured::of_mark(&mark, &replayed.sites, trace));
     let end = marks.end.map(|keeper| {
@@ -224,8 +224,8 @@ impl Measured {
 /// What the baseline of a budget held at its peak.
 fn baseline_peak(budget: &Budget<'_>, selection: &Selection) -> Option<BaselinePeak> {
     let Budget::Baseline { trace, .. } = budget else { return None };
-    let (mark, replayed) = replay_selected(trace, selection, HighWaterMark::default());
-    let doubts = Doubts::of(trace, replayed.unreadable_chunks);
+    let (mark, _) = replay_selected(trace, selection, HighWaterMark::default());
+    let doubts = Doubts::of(trace, selection);
     let doubts = doubts.sentences(Needs { stacks: needs_stacks(budget, selection) });
     Some(BaselinePeak { trace: trace.name().to_owned(), peak_bytes: mark.peak_bytes, doubts })
 }

@@ -16,12 +16,12 @@ use crate::bytes::{human_bytes, percent_change};
 use crate::call_site::NO_PYTHON_FRAME;
 use crate::call_stack::Frame;
 use crate::call_view::StackRow;
-use crate::diff::functions::FunctionMemory;
 use crate::diff::moved_files::MovedFiles;
 use crate::diff::{Diff, change};
 use crate::error::AnalyzerError;
 use crate::flamegraph::label::{sanitize, short_path};
 use crate::flamegraph::{BYTES, LEFT_OUT, empty_svg, options, short_command, shown_ends};
+use crate::totals::Totals;
 
 const SUBTITLE: &str = "As wide as the larger of both. Red functions hold more than before, blue ones less, white ones as much. Calls below 0.1% are left out. Click to zoom in.";
 
@@ -108,7 +108,7 @@ impl Default for Tree {
 
 impl Tree {
     /// Adds the stacks of one run. `add` adds bytes to the sizes of that run.
-    fn add(&mut self, stacks: &[StackRow<FunctionMemory>], moved_files: &MovedFiles, add: impl Fn(&mut Sizes, u64)) {
+    fn add(&mut self, stacks: &[StackRow<Totals>], moved_files: &MovedFiles, add: impl Fn(&mut Sizes, u64)) {
         let mut labels = HashMap::<&Frame, String>::new();
         for stack in stacks.iter().filter(|stack| stack.measure.live_bytes > 0) {
             let bytes = stack.measure.live_bytes;

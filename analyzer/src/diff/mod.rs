@@ -12,7 +12,7 @@ mod functions;
 mod moved_files;
 mod run;
 
-pub use functions::{FunctionChange, FunctionMemory};
+pub use functions::FunctionChange;
 pub use run::Run;
 
 use serde::Serialize;
@@ -23,6 +23,7 @@ use crate::diff::moved_files::{Files, MovedFiles};
 use crate::diff::run::measure;
 use crate::error::AnalyzerError;
 use crate::selection::Selection;
+use crate::totals::Totals;
 use crate::trace::Trace;
 
 /// Two runs of a job beside each other: the contract `fil.diff/1`.
@@ -37,9 +38,9 @@ pub struct Diff {
     /// By function and file, the largest change at the peak first.
     pub functions: Vec<FunctionChange>,
     #[serde(skip)]
-    before_stacks: Vec<StackRow<FunctionMemory>>,
+    before_stacks: Vec<StackRow<Totals>>,
     #[serde(skip)]
-    after_stacks: Vec<StackRow<FunctionMemory>>,
+    after_stacks: Vec<StackRow<Totals>>,
     #[serde(skip)]
     moved_files: MovedFiles,
 }

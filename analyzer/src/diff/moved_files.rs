@@ -13,8 +13,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::call_view::StackRow;
-use crate::diff::functions::FunctionMemory;
 use crate::package::package_of;
+use crate::totals::Totals;
 
 /// The function that is the file itself.
 const MODULE: &str = "<module>";
@@ -30,7 +30,7 @@ pub(super) struct Files {
 
 impl Files {
     /// Those of all stacks of an answer, which share a tree.
-    pub(super) fn of(stacks: &[StackRow<FunctionMemory>]) -> Files {
+    pub(super) fn of(stacks: &[StackRow<Totals>]) -> Files {
         let mut files = Files::default();
         let Some(stack) = stacks.first() else { return files };
         for frame in stack.frames.tree().frames() {

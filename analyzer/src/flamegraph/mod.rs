@@ -3,18 +3,17 @@
 //!
 //! inferno draws it. What it cannot do, sizes in human units, is done to its output afterwards.
 
+mod folded;
 pub(crate) mod label;
 mod shape;
 
-use std::collections::HashMap;
 use std::io::Write;
 
 use inferno::flamegraph::color::{BackgroundColor, Color, StrokeColor};
 use inferno::flamegraph::{Direction, Options, TextTruncateDirection, from_lines};
 
 use crate::bytes::human_bytes;
-use crate::call_site::NO_PYTHON_FRAME;
-use crate::call_stack::{CallStack, Frame};
+use crate::call_stack::CallStack;
 use crate::call_view::{CallView, StackRow};
 use crate::error::AnalyzerError;
 use crate::held::StackMemory;
@@ -49,8 +48,10 @@ pub(crate) const BYTES: &str = "bytes";
 /// What is drawn.
 struct Picture<'a> {
     title: String,
-    /// What there is of it: the peak, for example.
+    /// What calls hold, or have: the peak, for example.
     whole: &'a str,
+    /// What is said if there is nothing of it.
+    nothing: &'a str,
     unit: Unit,
     /// By their index in stacks.
     processes: Vec<String>,
@@ -70,7 +71,8 @@ pub fn write(peak: &Peak, trace: &Trace, shape: Shape, out: impl Write) -> Resul
     let weighed = |stack: &'_ StackMemory| (stack.process_index, stack.live_bytes);
     let picture = Picture {
         title: title(&format!("Peak memory: {size} at {seconds:.2} s"), &peak.command),
-        whole: "the peak",
+        whole: "the more of the peak it holds",
+        nothing: "No memory was recorded.",
         unit: Unit::Bytes,
         processes: peak.processes.iter().map(|process| process_name(process.pid, &process.command)).collect(),
         stacks: peak.stacks.iter().map(|stack| Weighed::new(&stack.frames, weighed(stack))).collect(),
@@ -89,7 +91,8 @@ pub fn write_view<M: Measure, A>(
     let weighed = |row: &'_ StackRow<M>| (row.process_index, row.measure.weight());
     let picture = Picture {
         title: title(headline, &view.command),
-        whole: "it",
+        whole: "the more it has",
+        nothing: "There is nothing of the kind.",
         unit: M::COLUMNS.first().map_or(Unit::Bytes, |column| column.unit),
         processes: trace.processes().iter().map(|process| process_name(process.pid, &process.command)).collect(),
         stacks: view.stacks.iter().map(|row| Weighed::new(&row.frames, weighed(row))).collect(),
@@ -107,7 +110,7 @@ fn draw(picture: &Picture, trace: &Trace, shape: Shape, mut out: impl Write) -> 
     let total = picture.stacks.iter().try_fold(0u64, |sum, stack| sum.checked_add(stack.weight));
     match total {
         // inferno has nothing to draw and says that this is an error.
-        Some(0) => return Ok(out.write_all(empty_svg(&picture.title, "No memory was recorded.").as_bytes())?),
+        Some(0) => return Ok(out.write_all(empty_svg(&picture.title, picture.nothing).as_bytes())?),
         Some(_) => {}
         // Only in a damaged trace. inferno adds sizes up, and would panic or draw anything.
         None => {
@@ -119,7 +122,7 @@ fn draw(picture: &Picture, trace: &Trace, shape: Shape, mut out: impl Write) -> 
     let mut options = options(
         picture.title.clone(),
         &format!(
-            "The wider and the redder a call, the more of {} it holds. Calls below 0.1% are left out.{root} Click to zoom in.",
+            "The wider and the redder a call, {}. Calls below 0.1% are left out.{root} Click to zoom in.",
             picture.whole
         ),
     );
@@ -130,7 +133,7 @@ fn draw(picture: &Picture, trace: &Trace, shape: Shape, mut out: impl Write) -> 
     }
     .to_owned();
     options.color_diffusion = true;
-    let lines = folded_lines(picture, trace, shape);
+    let lines = folded::lines(picture, trace, shape);
     let mut svg = Vec::new();
     from_lines(&mut options, lines.iter().map(String::as_str), &mut svg)?;
     out.write_all(with_human_sizes(&String::from_utf8_lossy(&svg)).as_bytes())?;
@@ -168,38 +171,6 @@ pub(crate) fn short_command(command: &[String]) -> String {
     shown
 }
 
-/// One line per stack: its frames, outermost first, and its size, as inferno wants it.
-fn folded_lines<'a>(picture: &'a Picture, trace: &Trace, shape: Shape) -> Vec<String> {
-    let mut labels = HashMap::<&'a Frame, String>::new();
-    let mut processes = picture.stacks.iter().filter(|stack| stack.weight > 0).map(|stack| stack.process_index);
-    let first = processes.next();
-    let several_processes = processes.any(|process| Some(process) != first);
-    let mut lines = Vec::with_capacity(picture.stacks.len());
-    for stack in &picture.stacks {
-        let mut frames = Vec::new();
-        if several_processes {
-            frames.extend(picture.processes.get(stack.process_index).cloned());
-        }
-        let all = shape.of(stack.frames.frames());
-        let mut show = |shown: &[&'a Frame]| {
-            for frame in shown {
-                frames.push(labels.entry(frame).or_insert_with(|| frame_label(frame, trace, shape)).clone());
-            }
-        };
-        let (outer, inner) = shown_ends(&all);
-        show(outer);
-        show(inner);
-        if !inner.is_empty() {
-            frames.insert(frames.len() - inner.len(), LEFT_OUT.to_owned());
-        }
-        if frames.len() == usize::from(several_processes) {
-            frames.push(NO_PYTHON_FRAME.to_owned());
-        }
-        lines.push(format!("{} {}", frames.join(";"), stack.weight));
-    }
-    lines
-}
-
 /// The frames of a stack that are shown: all and no more, or if it is too deep those at both ends.
 pub(crate) fn shown_ends<T>(frames: &[T]) -> (&[T], &[T]) {
     if frames.len() > 2 * SHOWN_AT_EACH_END {
@@ -213,19 +184,14 @@ fn process_name(pid: u32, command: &[String]) -> String {
     label::sanitize(&format!("{} (pid {pid})", command.join(" ")))
 }
 
-/// `function (file:line): source`, or by function `function (file)`.
-fn frame_label(frame: &Frame, trace: &Trace, shape: Shape) -> String {
-    let mut text = frame.function.clone();
-    if shape.by_function {
-        if !frame.file.is_empty() {
-            text += &format!(" ({})", label::short_path(&frame.file));
-        }
-        return label::sanitize(&text);
+/// `function (file:line): source`; without a line `function (file)`.
+fn frame_label(function: &str, file: &str, line: u32, trace: &Trace) -> String {
+    let mut text = function.to_owned();
+    if !file.is_empty() {
+        text += &format!(" ({}", label::short_path(file));
+        text += &if line == 0 { ")".to_owned() } else { format!(":{line})") };
     }
-    if !frame.file.is_empty() {
-        text += &format!(" ({}:{})", label::short_path(&frame.file), frame.line);
-    }
-    if let Some(source) = trace.source_line(&frame.file, frame.line) {
+    if let Some(source) = trace.source_line(file, line) {
         text += &format!(": {}", source.trim());
     }
     label::sanitize(&text)

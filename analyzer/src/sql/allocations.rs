@@ -28,7 +28,7 @@ use crate::trace::Trace;
 const BATCH_ROWS: usize = 256 << 10;
 
 /// So many rows wait for what may undo their end.
-const WAITING_ROWS: usize = 4096;
+const WAITING_ROWS: usize = 64 << 10;
 
 /// The table in a temporary file.
 pub(super) struct AllocationsFile {
@@ -44,8 +44,8 @@ impl AllocationsFile {
     }
 }
 
-/// `allocated_s,freed_s,bytes,category,process,thread,stack`: in the order in which they were freed, about; those that a
-/// process has not freed come when it ends.
+/// `allocated_s,freed_s,allocated_order,freed_order,bytes,category,process,thread,stack`: in the order in which they were
+/// freed, about; those that a process has not freed come when it ends.
 pub(super) fn write(trace: &Trace) -> Result<AllocationsFile, AnalyzerError> {
     let file = NamedTempFile::with_prefix("fil-allocations-")?;
     let writer = ParquetWriter::new(file.reopen()?).with_compression(ParquetCompression::Lz4Raw);
@@ -55,6 +55,7 @@ pub(super) fn write(trace: &Trace) -> Result<AllocationsFile, AnalyzerError> {
         sites: Vec::new(),
         waiting: VecDeque::with_capacity(WAITING_ROWS),
         left: Vec::new(),
+        last_order: 0,
         batch: Vec::with_capacity(BATCH_ROWS),
         batches: writer.batched(to_table(&[], &[])?.schema())?,
         failed: None,
@@ -69,10 +70,20 @@ pub(super) fn write(trace: &Trace) -> Result<AllocationsFile, AnalyzerError> {
 struct Allocation {
     site: usize,
     bytes: u64,
+    /// The place of its allocation in the order of all events.
     order: u64,
     /// Nanoseconds from the start of the job.
     allocated_ns: u64,
-    freed_ns: Option<u64>,
+    end: Option<End>,
+}
+
+/// When a life ended.
+#[derive(Clone, Copy)]
+struct End {
+    /// Nanoseconds from the start of the job.
+    ns: u64,
+    /// The place of the last allocation before it.
+    behind: u64,
 }
 
 /// What all rows of a site have in common.
@@ -92,6 +103,8 @@ struct Rows<'a> {
     waiting: VecDeque<Allocation>,
     /// What the process that is going has not freed.
     left: Vec<Allocation>,
+    /// The place of the last allocation.
+    last_order: u64,
     batch: Vec<Allocation>,
     batches: BatchedWriter<File>,
     /// The first thing that went wrong.
@@ -99,22 +112,33 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    fn row(&self, change: &Change<Instant>, freed_ns: Option<u64>) -> Allocation {
+    fn row(&self, change: &Change<Instant>, end: Option<End>) -> Allocation {
         Allocation {
             site: change.site.index(),
             bytes: change.bytes.unsigned_abs(),
             order: change.birth.order,
             allocated_ns: self.trace.since_start(change.birth.ns),
-            freed_ns,
+            end,
         }
     }
 
-    /// The last end of this memory did not take place.
+    /// The last end of this memory did not take place. Pieces of a mapping have the same birth, so that one is taken which
+    /// is as large, if there is one.
     fn undo(&mut self, change: &Change<Instant>) {
         let is_it = |row: &Allocation| row.site == change.site.index() && row.order == change.birth.order;
-        if let Some(at) = self.waiting.iter().rposition(is_it) {
+        let mut bytes = change.bytes.unsigned_abs();
+        let is_equal = |row: &Allocation| is_it(row) && row.bytes == bytes;
+        if let Some(at) = self.waiting.iter().rposition(is_equal) {
+            self.waiting.remove(at);
+            return;
+        }
+        while bytes > 0
+            && let Some(at) = self.waiting.iter().rposition(is_it)
+        {
             let row = &mut self.waiting[at];
-            row.bytes = row.bytes.saturating_sub(change.bytes.unsigned_abs());
+            let taken = bytes.min(row.bytes);
+            row.bytes -= taken;
+            bytes -= taken;
             if row.bytes == 0 {
                 self.waiting.remove(at);
             }
@@ -165,7 +189,7 @@ impl Observer for Rows<'_> {
             category: category_name(site.category),
             process: image.key.pid,
             thread: image.thread_name(site.thread),
-            stack: self.stacks.push(site).number(),
+            stack: self.stacks.of(site).number(),
         });
     }
 
@@ -176,7 +200,8 @@ impl Observer for Rows<'_> {
         }
         match change.kind {
             ChangeKind::End => {
-                let row = self.row(change, Some(self.trace.since_start(ns)));
+                let end = End { ns: self.trace.since_start(ns), behind: self.last_order };
+                let row = self.row(change, Some(end));
                 if self.waiting.len() == WAITING_ROWS
                     && let Some(first) = self.waiting.pop_front()
                 {
@@ -185,7 +210,9 @@ impl Observer for Rows<'_> {
                 self.waiting.push_back(row);
             }
             ChangeKind::Return => self.undo(change),
-            ChangeKind::Begin | ChangeKind::Cut => {}
+            // What a mapping grows by is as old as the mapping.
+            ChangeKind::Begin => self.last_order = self.last_order.max(change.birth.order),
+            ChangeKind::Cut => {}
         }
     }
 
@@ -206,7 +233,9 @@ fn to_table(rows: &[Allocation], sites: &[OfSite]) -> Result<DataFrame, Analyzer
         rows.len(),
         vec![
             column("allocated_s", rows.iter().map(|row| seconds(row.allocated_ns))),
-            column("freed_s", rows.iter().map(|row| row.freed_ns.map(seconds))),
+            column("freed_s", rows.iter().map(|row| row.end.map(|end| seconds(end.ns)))),
+            column("allocated_order", rows.iter().map(|row| row.order)),
+            column("freed_order", rows.iter().map(|row| row.end.map(|end| end.behind))),
             column("bytes", rows.iter().map(|row| row.bytes)),
             column("category", rows.iter().map(|row| of_site(row).category)),
             column("process", rows.iter().map(|row| of_site(row).process)),

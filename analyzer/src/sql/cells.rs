@@ -2,8 +2,8 @@
 
 use polars::prelude::{AnyValue, DataFrame};
 use serde::Serialize;
+use serde::ser::{SerializeSeq, Serializer};
 
-use crate::error::AnalyzerError;
 use crate::trace::Trace;
 
 /// The answer to a question in SQL: the contract `fil.sql/1`.
@@ -21,10 +21,8 @@ pub struct SqlAnswer {
     pub warnings: Vec<String>,
     /// The names of the columns.
     pub columns: Vec<String>,
-    /// One list of values per row, in the order of the columns.
-    pub rows: Vec<Vec<Cell>>,
-    /// The same as a table.
-    #[serde(skip)]
+    /// In JSON one list of values per row, in the order of the columns.
+    #[serde(rename = "rows", serialize_with = "rows_of")]
     pub table: DataFrame,
 }
 
@@ -45,21 +43,40 @@ pub enum Cell {
 }
 
 impl SqlAnswer {
-    pub(super) fn new(trace: &Trace, table: DataFrame) -> Result<SqlAnswer, AnalyzerError> {
-        let columns = table.columns();
-        let row = |at: usize| columns.iter().map(|column| Ok(cell(&column.get(at)?))).collect();
-        let rows = (0..table.height()).map(row).collect::<Result<Vec<Vec<Cell>>, AnalyzerError>>()?;
-        Ok(SqlAnswer {
+    pub(super) fn new(trace: &Trace, table: DataFrame) -> SqlAnswer {
+        let (complete, warnings) = trace.judged();
+        SqlAnswer {
             schema: "fil.sql/1",
             trace: trace.name().to_owned(),
             command: trace.command(),
-            complete: trace.complete(),
-            warnings: trace.warnings().to_vec(),
+            complete,
+            warnings,
             columns: table.get_column_names().iter().map(|name| name.to_string()).collect(),
-            rows,
             table,
-        })
+        }
     }
+
+    /// How many rows there are.
+    pub fn height(&self) -> usize {
+        self.table.height()
+    }
+
+    /// A row, in the order of the columns.
+    pub fn row(&self, at: usize) -> Vec<Cell> {
+        row(&self.table, at)
+    }
+}
+
+fn row(table: &DataFrame, at: usize) -> Vec<Cell> {
+    table.columns().iter().map(|column| column.get(at).map_or(Cell::Missing, |value| cell(&value))).collect()
+}
+
+fn rows_of<S: Serializer>(table: &DataFrame, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut rows = serializer.serialize_seq(Some(table.height()))?;
+    for at in 0..table.height() {
+        rows.serialize_element(&row(table, at))?;
+    }
+    rows.end()
 }
 
 fn cell(value: &AnyValue) -> Cell {

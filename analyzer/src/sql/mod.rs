@@ -1,6 +1,6 @@
 //! Questions in SQL, which polars answers.
 //!
-//! The tables, each made only when a question names it:
+//! A [`Question`] has its tables, each made only when the question names it:
 //!
 //! - `call_sites`, `stacks`: what each held at the peak and at the end, and allocated in total (`totals`)
 //! - `timeline`: memory of call sites over time; `rss`: samples of resident memory
@@ -17,8 +17,9 @@ mod site_stacks;
 mod totals;
 
 use polars::error::PolarsError;
-use polars::prelude::{DataFrame, Engine, IntoLazy, LazyFrame};
+use polars::prelude::{Engine, IntoLazy, LazyFrame};
 use polars::sql::{SQLContext, extract_table_identifiers};
+use tempfile::NamedTempFile;
 
 use crate::error::AnalyzerError;
 use crate::tables;
@@ -27,43 +28,61 @@ use crate::trace::Trace;
 
 pub use cells::{Cell, SqlAnswer};
 
+/// How many call sites have rows of their own in `timeline`.
+const CALL_SITES_OVER_TIME: usize = 1000;
+
 /// The names of all tables.
 pub const TABLES: [&str; 7] = ["call_sites", "stacks", "timeline", "allocations", "processes", "threads", "rss"];
 
-/// Answers a question in SQL: the contract `fil.sql/1`. polars' own guide says which SQL that is.
-pub fn sql(trace: &Trace, question: &str) -> Result<SqlAnswer, AnalyzerError> {
-    let named = extract_table_identifiers(question, false, true).map_err(not_answered)?;
-    let context = SQLContext::new();
-    // It is there as long as the question is answered.
-    let mut file = None;
-    for name in TABLES.iter().filter(|name| named.iter().any(|named| named.eq_ignore_ascii_case(name))) {
-        let table = match *name {
+/// A question in SQL, with the tables that it names.
+pub struct Question<'a> {
+    trace: &'a Trace,
+    text: &'a str,
+    context: SQLContext,
+    /// What `allocations` is read from: it is there as long as the question is.
+    _file: Option<NamedTempFile>,
+}
+
+impl<'a> Question<'a> {
+    /// Makes the tables. polars' own guide says which SQL that is.
+    pub fn new(trace: &'a Trace, text: &'a str) -> Result<Question<'a>, AnalyzerError> {
+        let named = extract_table_identifiers(text, false, true).map_err(not_answered)?;
+        let mut question = Question { trace, text, context: SQLContext::new(), _file: None };
+        for name in TABLES.iter().filter(|name| named.iter().any(|named| named.eq_ignore_ascii_case(name))) {
+            let table = question.table(name)?;
+            question.context.register(name, table);
+        }
+        Ok(question)
+    }
+
+    fn table(&mut self, name: &str) -> Result<LazyFrame, AnalyzerError> {
+        let trace = self.trace;
+        Ok(match name {
             "call_sites" => totals::call_sites(trace)?.lazy(),
             "stacks" => totals::stacks(trace)?.lazy(),
-            "timeline" => tables::timeline(&timeline(trace, &every_call_site())?)?.lazy(),
+            "timeline" => {
+                let options = TimelineOptions { rows: CALL_SITES_OVER_TIME, ..TimelineOptions::default() };
+                tables::timeline(&timeline(trace, &options)?)?.lazy()
+            }
             "processes" => jobs::processes(trace)?.lazy(),
             "threads" => jobs::threads(trace)?.lazy(),
             "rss" => jobs::rss(trace)?.lazy(),
-            _ => allocations::write(trace)?.read(&mut file)?,
-        };
-        context.register(name, table);
+            _ => allocations::write(trace)?.read(&mut self._file)?,
+        })
     }
-    SqlAnswer::new(trace, answer(context, question)?)
-}
 
-fn every_call_site() -> TimelineOptions {
-    TimelineOptions { rows: usize::MAX, ..TimelineOptions::default() }
-}
-
-/// polars panics where it has not got something yet. That is an error like others.
-fn answer(mut context: SQLContext, question: &str) -> Result<DataFrame, AnalyzerError> {
-    let work = || {
-        let plan: LazyFrame = context.execute(question)?;
-        Ok(plan.collect_with_engine(Engine::Streaming)?.unwrap_single())
-    };
-    let answered = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-    let panicked = |_| AnalyzerError::Sql { reason: "polars has not got this yet".to_owned() };
-    answered.map_err(panicked)?.map_err(not_answered)
+    /// Answers it. polars panics where it has not got something yet; that is an error like others, but for what the
+    /// program's hook for panics prints.
+    pub fn answer(mut self) -> Result<SqlAnswer, AnalyzerError> {
+        let work = || {
+            let plan: LazyFrame = self.context.execute(self.text)?;
+            Ok(plan.collect_with_engine(Engine::Streaming)?.unwrap_single())
+        };
+        let answered = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        let panicked = |_| AnalyzerError::Sql { reason: "polars has not got this yet".to_owned() };
+        let table = answered.map_err(panicked)?.map_err(not_answered)?;
+        Ok(SqlAnswer::new(self.trace, table))
+    }
 }
 
 fn not_answered(error: PolarsError) -> AnalyzerError {

@@ -35,9 +35,9 @@ impl Measure for Churn {
 
 /// Adds up all allocations: the contract `fil.churn/1`.
 pub fn churn(trace: &Trace, query: &Query) -> Result<CallView<Churn, Nothing>, AnalyzerError> {
-    let (observer, replayed) = replay_selected(trace, &query.selection, Allocations { sites: PerSite::new() });
+    let (observer, _) = replay_selected(trace, &query.selection, Allocations { sites: PerSite::new() });
     let sites = observer.sites.into_counted();
-    Ok(CallView::new("fil.churn/1", trace, Nothing {}, query.grouping, sites, replayed.unreadable_chunks))
+    Ok(CallView::new("fil.churn/1", trace, Nothing {}, query.grouping, sites))
 }
 
 struct Allocations {

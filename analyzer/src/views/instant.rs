@@ -61,7 +61,7 @@ pub fn at(trace: &Trace, when: When, query: &Query) -> Result<CallView<SiteMemor
     let held = Held::at(&moment, &replayed.sites);
     let about = AtInstant { time_ns, categories: held.by_category(), apart: held.apart };
     let schema = if when == When::End { "fil.leaks/1" } else { "fil.at/1" };
-    Ok(CallView::new(schema, trace, about, query.grouping, held.sites, replayed.unreadable_chunks))
+    Ok(CallView::new(schema, trace, about, query.grouping, held.sites))
 }
 
 /// Observes a replay and keeps an instant.

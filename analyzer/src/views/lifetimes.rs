@@ -68,9 +68,9 @@ impl Measure for Lifetimes {
 
 /// How long memory lived: the contract `fil.lifetimes/1`.
 pub fn lifetimes(trace: &Trace, query: &Query) -> Result<CallView<Lifetimes, Nothing>, AnalyzerError> {
-    let (observer, replayed) = replay_selected(trace, &query.selection, Lives { sites: PerSite::new() });
+    let (observer, _) = replay_selected(trace, &query.selection, Lives { sites: PerSite::new() });
     let sites = observer.sites.into_counted();
-    Ok(CallView::new("fil.lifetimes/1", trace, Nothing {}, query.grouping, sites, replayed.unreadable_chunks))
+    Ok(CallView::new("fil.lifetimes/1", trace, Nothing {}, query.grouping, sites))
 }
 
 struct Lives {

@@ -25,7 +25,7 @@ pub use peak_by::{AtPeak, peak_by};
 pub use peak_lifetimes::{PeakLifetimes, PeakMoment, peak_lifetimes};
 pub use peaks::{Peaks, SeparatePeak, peaks};
 pub use range::{Range, RangeMemory, range};
-pub use reaching::{PeakOfAll, Reached, reaching};
+pub use reaching::{PeakOfAll, reaching};
 pub use sizes::{SizeClass, Sizes, sizes};
 pub use temporary::{Temporary, Threshold, temporary};
 pub use what_if::{LeftOut, WhatIf, Without, best_without, what_if};
@@ -40,7 +40,6 @@ use crate::moment::SiteMemory;
 use crate::selected_replay::replay_selected;
 use crate::selection::Selection;
 use crate::site::Site;
-use crate::soundness::UnreadableChunks;
 use crate::trace::Trace;
 
 /// Which memory a view is about, and what its rows are.
@@ -56,12 +55,12 @@ pub struct Query {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Nothing {}
 
-/// The peak of what a query selects, who held it, and how many chunks could not be read.
-pub(crate) fn peak_rows(trace: &Trace, query: &Query) -> (PeakInstant, Vec<Row<SiteMemory>>, UnreadableChunks) {
+/// The peak of what a query selects, and who held it.
+pub(crate) fn peak_rows(trace: &Trace, query: &Query) -> (PeakInstant, Vec<Row<SiteMemory>>) {
     let (mark, replayed) = replay_selected(trace, &query.selection, HighWaterMark::default());
     let held = Held::at(&mark.moment, &replayed.sites);
     let (rows, _) = by_call(trace, query.grouping, &held.sites);
-    (PeakInstant { live_bytes: mark.peak_bytes, ns: mark.peak_ns }, rows, replayed.unreadable_chunks)
+    (PeakInstant { live_bytes: mark.peak_bytes, ns: mark.peak_ns }, rows)
 }
 
 /// A peak and when it was.
@@ -100,12 +99,6 @@ impl<M: Default> PerSite<M> {
 
     pub(crate) fn for_each(&mut self, work: impl FnMut(&mut M)) {
         self.of_sites.iter_mut().filter_map(|(_, measure)| measure.as_mut()).for_each(work);
-    }
-
-    /// By site; none of those that do not count.
-    #[cfg(feature = "tables")]
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Option<&M>> {
-        self.of_sites.iter().map(|(_, measure)| measure.as_ref())
     }
 
     pub(crate) fn into_counted(self) -> Vec<(Site, M)> {

@@ -10,12 +10,12 @@ use serde::Serialize;
 use crate::change::Change;
 use crate::error::AnalyzerError;
 use crate::held::{Apart, Categories};
+use crate::image::ImageIndex;
 use crate::replay::Observer;
 use crate::resident_memory::resident_bytes_at;
 use crate::selected_replay::replay_selected;
 use crate::selection::Selection;
 use crate::site::{Category, Site};
-use crate::soundness::unreadable_events;
 use crate::timeline::bucket_ends;
 use crate::trace::Trace;
 
@@ -65,36 +65,49 @@ pub struct OverheadAt {
 pub fn overhead(trace: &Trace, buckets: usize, processes: &[u32]) -> Result<Overhead, AnalyzerError> {
     let selection = Selection { processes: processes.to_vec(), ..Selection::default() };
     let ends_ns = bucket_ends(trace, buckets);
-    let levels = KindLevels { ends_ns: &ends_ns, categories: Vec::new(), now: Kinds::default(), finished: Vec::new() };
-    let (observer, replayed) = replay_selected(trace, &selection, levels);
-    let kinds = observer.finish();
-    let losses = unreadable_events(replayed.unreadable_chunks);
-    let at = |(&end_ns, kinds): (&u64, &Kinds)| {
-        kinds.at(trace.since_start(end_ns), resident_bytes_at(trace.images(), end_ns, processes))
+    let levels = KindLevels {
+        ends_ns: &ends_ns,
+        sites: Vec::new(),
+        now: Sums::default(),
+        arenas: vec![Arenas::default(); trace.images().len()],
+        finished: Vec::new(),
+    };
+    let (observer, _) = replay_selected(trace, &selection, levels);
+    let sums = observer.finish();
+    let (complete, warnings) = trace.judged();
+    let at = |(&end_ns, sums): (&u64, &Sums)| {
+        sums.at(trace.since_start(end_ns), resident_bytes_at(trace.images(), end_ns, processes))
     };
     Ok(Overhead {
         schema: "fil.overhead/1",
         trace: trace.name().to_owned(),
         command: trace.command(),
         duration_ns: trace.duration_ns(),
-        complete: trace.complete() && losses.is_none(),
-        warnings: trace.warnings().iter().cloned().chain(losses).collect(),
-        times: ends_ns.iter().zip(&kinds).map(at).collect(),
+        complete,
+        warnings,
+        times: ends_ns.iter().zip(&sums).map(at).collect(),
     })
 }
 
-/// What is there of each kind.
+/// What is there of each kind, of all processes.
 #[derive(Clone, Copy, Debug, Default)]
-struct Kinds {
+struct Sums {
     categories: Categories,
     apart: Apart,
-    /// Objects that Python's allocator puts into arenas, if it has any.
-    small_objects: u64,
+    slack_bytes: u64,
 }
 
-impl Kinds {
+/// Python's allocator of one process. (A forked one puts objects into arenas of its parent's, too, which are not its own.)
+#[derive(Clone, Copy, Debug, Default)]
+struct Arenas {
+    bytes: u64,
+    /// Bytes of objects that belong into arenas, if there are any.
+    objects: u64,
+}
+
+impl Sums {
     #[inline]
-    fn change(&mut self, category: Category, change: &Change<()>) {
+    fn change(&mut self, category: Category, bytes: i64) {
         let kind = match category {
             Category::Heap => &mut self.categories.heap,
             Category::Python => &mut self.categories.python,
@@ -103,16 +116,13 @@ impl Kinds {
             Category::Reserved => &mut self.apart.reserved,
             Category::PythonArena => &mut self.apart.python_arenas,
         };
-        *kind = kind.wrapping_add_signed(change.bytes);
-        if category == Category::Python && change.bytes.unsigned_abs() <= LARGEST_SMALL_OBJECT {
-            self.small_objects = self.small_objects.wrapping_add_signed(change.bytes);
-        }
+        *kind = kind.wrapping_add_signed(bytes);
     }
 
     fn at(&self, time_ns: u64, rss_bytes: Option<u64>) -> OverheadAt {
         let Categories { heap, python, mmap } = self.categories;
         let live_bytes = heap.wrapping_add(python).wrapping_add(mmap);
-        let slack_bytes = self.apart.python_arenas.saturating_sub(self.small_objects);
+        let slack_bytes = self.slack_bytes;
         let rest = |rss: u64| (rss as i64).wrapping_sub_unsigned(live_bytes).wrapping_sub_unsigned(slack_bytes);
         OverheadAt {
             time_ns,
@@ -130,15 +140,23 @@ impl Kinds {
 struct KindLevels<'a> {
     /// Ends of the buckets, nanoseconds of the monotonic clock.
     ends_ns: &'a [u64],
-    /// By site.
-    categories: Vec<Category>,
-    now: Kinds,
-    finished: Vec<Kinds>,
+    /// By site: whose it is, and its kind.
+    sites: Vec<(ImageIndex, Category)>,
+    now: Sums,
+    /// By image.
+    arenas: Vec<Arenas>,
+    finished: Vec<Sums>,
 }
 
 impl KindLevels<'_> {
-    fn finish(mut self) -> Vec<Kinds> {
-        self.finished.resize(self.ends_ns.len(), self.now);
+    fn sums(&self) -> Sums {
+        let slack = self.arenas.iter().map(|arenas| arenas.bytes.saturating_sub(arenas.objects));
+        Sums { slack_bytes: slack.fold(0, u64::wrapping_add), ..self.now }
+    }
+
+    fn finish(mut self) -> Vec<Sums> {
+        let last = self.sums();
+        self.finished.resize(self.ends_ns.len(), last);
         self.finished
     }
 }
@@ -147,15 +165,24 @@ impl Observer for KindLevels<'_> {
     type Birth = ();
 
     fn new_site(&mut self, site: &Site) {
-        self.categories.push(site.category);
+        self.sites.push((site.image, site.category));
     }
 
     #[inline]
     fn change(&mut self, change: &Change<()>, ns: u64) {
         // What a damaged trace puts behind the end belongs to the last bucket.
         while self.finished.len() + 1 < self.ends_ns.len() && ns > self.ends_ns[self.finished.len()] {
-            self.finished.push(self.now);
+            self.finished.push(self.sums());
         }
-        self.now.change(self.categories[change.site.index()], change);
+        let (image, category) = self.sites[change.site.index()];
+        self.now.change(category, change.bytes);
+        let arenas = &mut self.arenas[image.index()];
+        match category {
+            Category::PythonArena => arenas.bytes = arenas.bytes.wrapping_add_signed(change.bytes),
+            Category::Python if change.bytes.unsigned_abs() <= LARGEST_SMALL_OBJECT => {
+                arenas.objects = arenas.objects.wrapping_add_signed(change.bytes);
+            }
+            _ => {}
+        }
     }
 }

@@ -34,5 +34,5 @@ pub fn peak_by(trace: &Trace, query: &Query) -> Result<CallView<SiteMemory, AtPe
         categories: held.by_category(),
         apart: held.apart,
     };
-    Ok(CallView::new("fil.peak-by/1", trace, about, query.grouping, held.sites, replayed.unreadable_chunks))
+    Ok(CallView::new("fil.peak-by/1", trace, about, query.grouping, held.sites))
 }

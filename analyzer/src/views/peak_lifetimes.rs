@@ -98,11 +98,11 @@ pub fn peak_lifetimes(trace: &Trace, query: &Query) -> Result<CallView<PeakLifet
         peak: (peak_bytes == 0).then_some(Instant { order: 0, ns: peak_ns }),
         sites: PerSite::new(),
     };
-    let (observer, replayed) = replay_selected(trace, &query.selection, follower);
+    let (observer, _) = replay_selected(trace, &query.selection, follower);
     let sites = observer.sites.into_counted();
     let about = PeakMoment { peak_bytes, peak_time_ns: trace.since_start(peak_ns) };
     let sites = sites.into_iter().map(|(site, lives)| (site, lives.at_peak.within_what_was_alive())).collect();
-    Ok(CallView::new("fil.peak-lifetimes/1", trace, about, query.grouping, sites, replayed.unreadable_chunks))
+    Ok(CallView::new("fil.peak-lifetimes/1", trace, about, query.grouping, sites))
 }
 
 /// Observes a replay whose peak is known.

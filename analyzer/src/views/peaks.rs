@@ -17,7 +17,6 @@ use crate::moment::{Moment, SiteMemory};
 use crate::replay::Observer;
 use crate::selected_replay::replay_selected;
 use crate::site::{Site, SiteId};
-use crate::soundness::unreadable_events;
 use crate::trace::Trace;
 use crate::views::Query;
 
@@ -61,8 +60,8 @@ pub struct SeparatePeak {
 pub fn peaks(trace: &Trace, count: usize, query: &Query) -> Result<Peaks, AnalyzerError> {
     let (mark, _) = replay_selected(trace, &query.selection, HighWaterMark::default());
     let least_fall_bytes = (mark.peak_bytes / LEAST_FALL).max(1);
-    let (turns, _) = replay_selected(trace, &query.selection, Turns::new(least_fall_bytes));
-    let mut summits = turns.finish();
+    let (extremes, _) = replay_selected(trace, &query.selection, Extremes::new(least_fall_bytes));
+    let mut summits = extremes.finish();
     // Stable: of equal ones the earliest is first.
     summits.sort_by_key(|summit| Reverse(summit.live_bytes));
     summits.truncate(count);
@@ -78,13 +77,13 @@ pub fn peaks(trace: &Trace, count: usize, query: &Query) -> Result<Peaks, Analyz
         let (rows, _) = by_call(trace, query.grouping, &sites);
         SeparatePeak { time_ns: trace.since_start(summit.ns), live_bytes: summit.live_bytes, rows }
     };
-    let losses = unreadable_events(replayed.unreadable_chunks);
+    let (complete, warnings) = trace.judged();
     Ok(Peaks {
         schema: "fil.peaks/1",
         trace: trace.name().to_owned(),
         command: trace.command(),
-        complete: trace.complete() && losses.is_none(),
-        warnings: trace.warnings().iter().cloned().chain(losses).collect(),
+        complete,
+        warnings,
         least_fall_bytes,
         grouping: query.grouping,
         peaks: summits.iter().map(peak).collect(),
@@ -102,7 +101,7 @@ struct Summit {
 }
 
 /// Observes a replay and finds where memory turns.
-struct Turns {
+struct Extremes {
     least_fall_bytes: u64,
     live_bytes: u64,
     changes: u64,
@@ -114,10 +113,10 @@ struct Turns {
     summits: Vec<Summit>,
 }
 
-impl Turns {
-    fn new(least_fall_bytes: u64) -> Turns {
+impl Extremes {
+    fn new(least_fall_bytes: u64) -> Extremes {
         let (counts, summits) = (Vec::new(), Vec::new());
-        Turns { least_fall_bytes, live_bytes: 0, changes: 0, counts, summit: None, valley_bytes: 0, summits }
+        Extremes { least_fall_bytes, live_bytes: 0, changes: 0, counts, summit: None, valley_bytes: 0, summits }
     }
 
     fn finish(mut self) -> Vec<Summit> {
@@ -126,7 +125,7 @@ impl Turns {
     }
 }
 
-impl Observer for Turns {
+impl Observer for Extremes {
     type Birth = ();
 
     fn new_site(&mut self, site: &Site) {
@@ -156,7 +155,7 @@ impl Observer for Turns {
     }
 }
 
-impl Turns {
+impl Extremes {
     fn fall(&mut self) {
         match self.summit {
             Some(summit) if summit.live_bytes.saturating_sub(self.live_bytes) >= self.least_fall_bytes => {

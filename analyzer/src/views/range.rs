@@ -78,9 +78,9 @@ pub fn range(trace: &Trace, range: Range, query: &Query) -> Result<CallView<Rang
         last_before: None,
         sites: PerSite::new(),
     };
-    let (observer, replayed) = replay_selected(trace, &query.selection, stretch);
+    let (observer, _) = replay_selected(trace, &query.selection, stretch);
     let sites = observer.sites.into_counted();
-    Ok(CallView::new("fil.range/1", trace, range, query.grouping, sites, replayed.unreadable_chunks))
+    Ok(CallView::new("fil.range/1", trace, range, query.grouping, sites))
 }
 
 /// Observes a replay in a stretch of time.
@@ -133,8 +133,11 @@ impl Observer for Stretch {
                 memory.freed_blocks += 1;
             }
             ChangeKind::Return => {
-                memory.freed_bytes = memory.freed_bytes.wrapping_sub(bytes as u64);
-                memory.freed_blocks = memory.freed_blocks.wrapping_sub(1);
+                // The end that did not take place may have been before the stretch: then it was not counted.
+                if memory.freed_blocks > 0 && memory.freed_bytes >= bytes as u64 {
+                    memory.freed_bytes -= bytes as u64;
+                    memory.freed_blocks -= 1;
+                }
             }
             ChangeKind::Cut => {}
         }

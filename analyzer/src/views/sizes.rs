@@ -8,7 +8,6 @@ use crate::replay::Observer;
 use crate::selected_replay::replay_selected;
 use crate::selection::Selection;
 use crate::site::{Category, Site};
-use crate::soundness::unreadable_events;
 use crate::trace::Trace;
 
 /// Sizes of allocations: the contract `fil.sizes/1`.
@@ -47,7 +46,7 @@ pub struct SizeClass {
 
 /// Adds up allocations by size.
 pub fn sizes(trace: &Trace, selection: &Selection) -> Result<Sizes, AnalyzerError> {
-    let (observer, replayed) = replay_selected(trace, selection, Histogram::default());
+    let (observer, _) = replay_selected(trace, selection, Histogram::default());
     let classes = observer.classes;
     let is_there = |class: &SizeClass| class.allocated_blocks > 0;
     let first = classes.iter().position(is_there).unwrap_or(0);
@@ -58,13 +57,13 @@ pub fn sizes(trace: &Trace, selection: &Selection) -> Result<Sizes, AnalyzerErro
         let to_bytes = u64::MAX.checked_shr(u64::BITS - at as u32).unwrap_or(0);
         SizeClass { from_bytes, to_bytes, ..*class }
     };
-    let losses = unreadable_events(replayed.unreadable_chunks);
+    let (complete, warnings) = trace.judged();
     Ok(Sizes {
         schema: "fil.sizes/1",
         trace: trace.name().to_owned(),
         command: trace.command(),
-        complete: trace.complete() && losses.is_none(),
-        warnings: trace.warnings().iter().cloned().chain(losses).collect(),
+        complete,
+        warnings,
         allocated_bytes: classes.iter().fold(0, |sum, class| sum.wrapping_add(class.allocated_bytes)),
         allocated_blocks: classes.iter().map(|class| class.allocated_blocks).sum(),
         sizes: classes.iter().enumerate().map(named).take(end).skip(first).collect(),

@@ -74,9 +74,9 @@ pub fn temporary(
         threads: HashMap::new(),
         last_allocations: Vec::new(),
     };
-    let replayed = replay(trace, &mut finder);
+    replay(trace, &mut finder);
     let sites = finder.sites.into_counted();
-    Ok(CallView::new("fil.temporary/1", trace, threshold, query.grouping, sites, replayed.unreadable_chunks))
+    Ok(CallView::new("fil.temporary/1", trace, threshold, query.grouping, sites))
 }
 
 /// Observes a replay and finds temporary allocations. It sees those of all sites, as what is not selected separates an
@@ -113,7 +113,8 @@ impl Observer for Finder<'_> {
         let Some(thread) = self.thread_of_site[site.index()] else { return };
         let last = &mut self.last_allocations[thread];
         let is_recent = last.front().is_some_and(|first| birth.order >= *first);
-        if kind == ChangeKind::Begin {
+        // What a mapping grows by is as old as the mapping, and no new allocation.
+        if kind == ChangeKind::Begin && last.back().is_none_or(|back| birth.order > *back) {
             if last.len() == self.within {
                 last.pop_front();
             }

@@ -15,7 +15,6 @@ use crate::replay::Observer;
 use crate::selected_replay::replay_selected;
 use crate::selection::Pattern;
 use crate::site::Site;
-use crate::soundness::unreadable_events;
 use crate::stack_resolver::StackResolver;
 use crate::trace::Trace;
 use crate::views::{Query, peak_rows};
@@ -75,16 +74,16 @@ pub enum LeftOut {
 
 /// Finds the peak without call sites, or without other groups.
 pub fn what_if(trace: &Trace, left_out: &LeftOut, query: &Query) -> Result<WhatIf, AnalyzerError> {
-    let (peak, rows, unreadable_chunks) = peak_rows(trace, query);
+    let (peak, rows) = peak_rows(trace, query);
     let candidates = rows.into_iter().map(|row| (row.group, row.measure.bytes)).collect();
     let without = peaks_without(trace, left_out, query, peak.live_bytes, candidates);
-    let losses = unreadable_events(unreadable_chunks);
+    let (complete, warnings) = trace.judged();
     Ok(WhatIf {
         schema: "fil.what-if/1",
         trace: trace.name().to_owned(),
         command: trace.command(),
-        complete: trace.complete() && losses.is_none(),
-        warnings: trace.warnings().iter().cloned().chain(losses).collect(),
+        complete,
+        warnings,
         peak_bytes: peak.live_bytes,
         peak_time_ns: trace.since_start(peak.ns),
         without,

@@ -82,7 +82,10 @@ pub(crate) fn write<W: Write>(
             written.write(view, &headline)
         }
         View::Stack(call_site) => {
-            let view = views::reaching(trace, &Pattern::new(call_site)?, query)?;
+            let mut view = views::reaching(trace, &Pattern::new(call_site)?, query)?;
+            if let Some(least) = arguments.form.min_bytes {
+                view.leave_out_less_than(least.as_u64());
+            }
             let headline = format!(
                 "Call stacks that reach {call_site}: {}, with {} of the peak of {}, and {} allocated in total",
                 count(view.stacks.len() as u64),
@@ -162,12 +165,13 @@ impl<W: Write> Written<'_, W> {
     }
 
     /// Leaves out what is too small, and draws the picture, if that is asked for.
-    fn prepare<M: Measure, A>(&self, mut view: CallView<M, A>, headline: &str) -> Result<CallView<M, A>, CliError> {
+    fn prepare<M: Measure, A>(&mut self, mut view: CallView<M, A>, headline: &str) -> Result<CallView<M, A>, CliError> {
         let forms = &self.arguments.form;
         if let Some(least) = forms.min_bytes {
             view.leave_out_less_than(least.as_u64());
         }
         if let Some(svg) = &forms.flamegraph {
+            self.output.bar.clear();
             let mut graph = Vec::new();
             flamegraph::write_view(&view, headline, self.output.trace, shape(self.arguments.shapes), &mut graph)?;
             write_file(svg, &graph)?;

@@ -13,7 +13,7 @@ mod output;
 mod overhead_text;
 pub(crate) mod paths;
 pub(crate) mod peak_table;
-mod progress_bar;
+pub(crate) mod progress_bar;
 mod screen;
 mod sql_text;
 mod stacks_text;
@@ -33,10 +33,12 @@ use analyzer::{Grouping, Pattern, Selection, Trace, tables};
 
 use crate::arguments::{AnalyzeArguments, Filters, Rows, Shapes};
 use crate::error::{CliError, FAILED};
+use crate::messages::warn;
+use crate::quantities::duration;
 
 pub(crate) use open::{open, open_silently};
 use output::{Form, Output};
-pub(crate) use output::{write_csv, write_file, write_json};
+pub(crate) use output::{not_the_trace, write_csv, write_file, write_json};
 use progress_bar::ProgressBar;
 pub(crate) use screen::Screen;
 use view::View;
@@ -44,12 +46,38 @@ use view::View;
 /// Answers one question about one trace. Returns the exit code.
 pub(crate) fn analyze(arguments: &AnalyzeArguments) -> Result<u8, CliError> {
     let view = View::of(arguments)?;
+    for file in [&arguments.form.parquet, &arguments.form.flamegraph].into_iter().flatten() {
+        not_the_trace(file, &arguments.trace)?;
+    }
+    if let Some(option) = value_left_out(&view)
+        && !arguments.trace.exists()
+    {
+        let name = arguments.trace.display();
+        let reason = format!("there is no trace at {name}; if it is the value of {option}, write {option}={name}");
+        return Err(CliError::Usage(reason));
+    }
     let trace = open(&arguments.trace)?;
     let screen = Screen::of(&io::stdout());
     let mut out = BufWriter::new(io::stdout().lock());
     answer(&view, arguments, &trace, &screen, &mut out)?;
     out.flush()?;
-    Ok(if trace.damaged() { FAILED } else { 0 })
+    Ok(exit_code(&trace))
+}
+
+/// The option whose value may be left out, and may have been: what stands behind it is then taken for the trace.
+fn value_left_out(view: &View) -> Option<&'static str> {
+    match view {
+        View::WhatIfFreed(site) if site.is_empty() => Some("--what-if-freed"),
+        View::Temporary(1) => Some("--temporary"),
+        _ => None,
+    }
+}
+
+/// That of an answer, behind it: what it could not read is told here.
+pub(crate) fn exit_code(trace: &Trace) -> u8 {
+    let losses = trace.losses();
+    losses.iter().for_each(|sentence| warn(sentence));
+    if trace.damaged() || losses.is_some() { FAILED } else { 0 }
 }
 
 fn answer(
@@ -70,6 +98,7 @@ fn answer(
         selection: selection(&arguments.filters, trace)?,
         grouping: arguments.form.by.map_or(Grouping::CallSite, grouping),
     };
+    query.selection.not_there(trace).iter().for_each(|sentence| warn(sentence));
     match view {
         View::Peak if query.grouping == Grouping::CallSite => peak(arguments, &query, output),
         View::Timeline => timeline::timeline(&arguments.form, query, output),
@@ -125,6 +154,12 @@ pub(crate) fn selection(filters: &Filters, trace: &Trace) -> Result<Selection, C
             until.map_or(u64::MAX, |time| time.in_job(length_ns, end_ns)),
         )),
     };
+    if let Some((from, _)) = born
+        && from > length_ns
+    {
+        let (from, length) = (duration(from), duration(length_ns));
+        return Err(CliError::Usage(format!("--from {from} is behind the end: the recording took {length}")));
+    }
     if born.is_some_and(|(from, until)| from > until) {
         return Err(CliError::Usage("--until is before --from".to_owned()));
     }

@@ -14,6 +14,9 @@ use crate::arguments::{Forms, PEAK_ROWS};
 use crate::error::CliError;
 use crate::messages::say;
 
+/// So many rows of CSV are made at a time.
+const CSV_ROWS: usize = 64 << 10;
+
 /// The form of an answer.
 #[derive(Clone, Debug)]
 pub(crate) enum Form {
@@ -82,11 +85,15 @@ impl<W: Write> Output<'_, W> {
     }
 }
 
-/// By way of a buffer, so that a closed pipe is met here and not inside polars.
-pub(crate) fn write_csv(mut table: DataFrame, mut out: impl Write) -> Result<(), CliError> {
+/// A part at a time by way of a buffer, so that a closed pipe is met here and not inside polars.
+pub(crate) fn write_csv(table: DataFrame, mut out: impl Write) -> Result<(), CliError> {
     let mut csv = Vec::new();
-    tables::write_csv(&mut table, &mut csv)?;
-    Ok(out.write_all(&csv)?)
+    for start in (0..table.height().max(1)).step_by(CSV_ROWS) {
+        csv.clear();
+        tables::write_csv_part(&mut table.slice(start as i64, CSV_ROWS), start == 0, &mut csv)?;
+        out.write_all(&csv)?;
+    }
+    Ok(())
 }
 
 /// As one line of JSON.
@@ -95,7 +102,20 @@ pub(crate) fn write_json(answer: &impl Serialize, mut out: impl Write) -> Result
     Ok(writeln!(out)?)
 }
 
-/// An older file of that name is replaced only when the new one is ready.
+/// What was in an older file of that name is gone only when the new one can be written.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     fs::write(path, bytes).map_err(|error| CliError::output(path, &error))
+}
+
+/// Nobody means to write over the trace.
+pub(crate) fn not_the_trace(file: &Path, trace: &Path) -> Result<(), CliError> {
+    if is_same_file(file, trace) {
+        return Err(CliError::Usage(format!("{} is the trace; name another file", file.display())));
+    }
+    Ok(())
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let resolved = |path: &Path| path.canonicalize().ok();
+    resolved(one).is_some_and(|one| resolved(other) == Some(one))
 }

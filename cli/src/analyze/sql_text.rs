@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use analyzer::sql::{self, Cell, SqlAnswer};
+use analyzer::sql::{Cell, Question, SqlAnswer};
 use comfy_table::{Cell as TableCell, CellAlignment, Table};
 
 use crate::analyze::output::Output;
@@ -12,11 +12,12 @@ use crate::error::CliError;
 use crate::quantities::count_of;
 
 /// Answers and writes.
-pub(crate) fn sql<W: Write>(question: &str, mut output: Output<W>) -> Result<(), CliError> {
+pub(crate) fn sql<W: Write>(text: &str, mut output: Output<W>) -> Result<(), CliError> {
+    let question = Question::new(output.trace, text)?;
     // Where polars panics, what it has to say of that is nothing for users: the answer is an error like others.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| ()));
-    let answer = sql::sql(output.trace, question);
+    let answer = question.answer();
     std::panic::set_hook(hook);
     let answer = answer?;
     output.write(&answer, || Ok(answer.table.clone()), |output| write(&answer, output))
@@ -25,13 +26,13 @@ pub(crate) fn sql<W: Write>(question: &str, mut output: Output<W>) -> Result<(),
 fn write(answer: &SqlAnswer, output: &mut Output<impl Write>) -> io::Result<()> {
     let mut table = Table::new();
     table.load_style(table::STYLE).set_header(answer.columns.iter().map(|name| printable(name)));
-    for row in answer.rows.iter().take(output.rows) {
-        table.add_row(row.iter().map(cell));
+    for at in 0..answer.height().min(output.rows) {
+        table.add_row(answer.row(at).iter().map(cell));
     }
     for line in table.lines() {
         writeln!(output.out, "{}", line.trim_end())?;
     }
-    let rest = answer.rows.len().saturating_sub(output.rows);
+    let rest = answer.height().saturating_sub(output.rows);
     if rest > 0 {
         writeln!(output.out, "and {} more (--rows says how many are shown)", count_of(rest as u64, "row", "rows"))?;
     }

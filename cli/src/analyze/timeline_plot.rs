@@ -90,7 +90,7 @@ fn bytes_axis(highest: u64) -> Axis<'static> {
     let step = step(highest);
     let steps = highest.div_ceil(step.bytes()).max(1);
     let labels = (0..=steps).map(|at| Span::raw(if at == 0 { "0".to_owned() } else { step.label(at) }));
-    Axis::default().bounds([0.0, (step.bytes() * steps) as f64]).labels(labels)
+    Axis::default().bounds([0.0, step.bytes().saturating_mul(steps) as f64]).labels(labels)
 }
 
 /// The distance of two labels: a round number of a binary unit, whose multiples are round as well.
@@ -107,7 +107,7 @@ impl Step {
     }
 
     fn label(self, times: u64) -> String {
-        human_bytes(self.bytes() * times).replace(".0 ", " ")
+        human_bytes(self.bytes().saturating_mul(times)).replace(".0 ", " ")
     }
 }
 

@@ -92,7 +92,7 @@ impl View {
         let is_filtered = has_rows || *self == View::Sizes;
         let has_stacks = *self == View::Peak || is_of_calls;
         let shaped = shapes.merge_functions || shapes.hide_imports || shapes.collapse_recursion || shapes.invert;
-        let shows_stacks = form.flamegraph.is_some() || matches!(self, View::Stack(_));
+        let shows_stacks = form.flamegraph.is_some() || !has_form && matches!(self, View::Stack(_));
         let is_total = form.by == Some(Rows::Total);
         let is_stack = matches!(self, View::Stack(_));
         let rows = has_rows || matches!(self, View::OutOfMemory | View::Sql(_) | View::Overhead);
@@ -198,6 +198,7 @@ mod tests {
             "--timeline --flamegraph a.svg",
             "--overhead --thread worker",
             "--peak --invert",
+            "--stack f --invert --json",
             "--peaks 2 --min-bytes 1MB",
             "--sql SELECT --process 3",
         ] {

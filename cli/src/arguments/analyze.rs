@@ -64,11 +64,11 @@ pub(crate) struct Questions {
     /// Show counted memory, the slack of Python's allocator, mappings and resident memory side by side over time
     #[arg(long)]
     pub(crate) overhead: bool,
-    /// Show what the peak would be without the memory of a call site (a function, file:line or pattern), or whose absence
+    /// Show what the peak would be without the memory of a call site (a function, a file, file:line or a pattern), or whose absence
     /// would lower it most
     #[arg(long, value_name = "SITE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub(crate) what_if_freed: Option<String>,
-    /// Show all call stacks that reach a call site (a function, file:line or pattern)
+    /// Show all call stacks that reach a call site: a function, a file, file:line or a pattern
     #[arg(long, value_name = "SITE")]
     pub(crate) stack: Option<String>,
     /// Show what was alive when there was no more memory, and who asked for more
@@ -95,7 +95,8 @@ pub(crate) struct Forms {
     /// Draw the call stacks of the answer, or without a question those at the peak, into this SVG file
     #[arg(long, value_name = "OUT.svg")]
     pub(crate) flamegraph: Option<PathBuf>,
-    /// Rows of the table [default: 20]; of the timeline and of several peaks, how many have rows of their own
+    /// Rows of the table [default: 20, below the timeline 8, of each of several peaks 3]; of the timeline in CSV, JSON and
+    /// Parquet, how many have rows of their own [default: 20]; of --overhead, how many instants [default: 20]
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
     pub(crate) rows: Option<u32>,
     /// What the rows are: call-site, function, file, package, thread, process or category; of the timeline also total
@@ -104,7 +105,7 @@ pub(crate) struct Forms {
     /// Leave out rows and call stacks with less than this, as in 500KB or 1MiB
     #[arg(long, value_name = "SIZE")]
     pub(crate) min_bytes: Option<ByteSize>,
-    /// Steps of time
+    /// Steps of time [default: 200, or as many as the plot has room for; of --overhead the rows]
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=100_000))]
     pub(crate) buckets: Option<u32>,
 }

@@ -11,6 +11,7 @@ use std::io::{self, BufWriter, Write};
 use analyzer::Trace;
 use analyzer::check::{Budget, Check, CheckedBudget, Verdict};
 
+use crate::analyze::progress_bar::ProgressBar;
 use crate::analyze::{Screen, open, open_silently, selection, write_json};
 use crate::arguments::CheckArguments;
 use crate::error::{CliError, FAILED};
@@ -29,9 +30,19 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<u8, CliError> {
     let baseline = arguments.baseline.as_deref().map(open_silently).transpose()?;
     let trace = open(&arguments.trace)?;
     let selection = selection(&arguments.filters, &trace)?;
+    if let Some(baseline) = &baseline
+        && crate::analyze::selection(&arguments.filters, baseline)?.born != selection.born
+    {
+        return Err(CliError::Usage(
+            "--from and --until must be seconds with --baseline, for the two runs took different times".to_owned(),
+        ));
+    }
+    selection.not_there(&trace).iter().for_each(|sentence| warn(sentence));
     let asked = asked(arguments, baseline.as_ref());
     let budgets: Vec<Budget<'_>> = asked.iter().map(|asked| asked.budget.clone()).collect();
+    let mut bar = ProgressBar::of(trace.progress());
     let check = analyzer::check::check(&trace, &budgets, &selection)?;
+    bar.clear();
 
     // Opening the trace has told the first of them.
     check.warnings.iter().skip(trace.warnings().len()).for_each(|warning| warn(warning));

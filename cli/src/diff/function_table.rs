@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
+use analyzer::Totals;
 use analyzer::bytes::{human_bytes, human_change};
-use analyzer::diff::{FunctionChange, FunctionMemory};
+use analyzer::diff::FunctionChange;
 use analyzer::{Measure, Trace};
 
 use crate::analyze::Screen;
@@ -50,7 +51,7 @@ fn line_of(row: &FunctionChange, [before, after]: [&Trace; 2]) -> TableLine {
 }
 
 fn line_of_rest(rest: &[&FunctionChange]) -> TableLine {
-    let (mut before, mut after) = (FunctionMemory::default(), FunctionMemory::default());
+    let (mut before, mut after) = (Totals::default(), Totals::default());
     for row in rest {
         before.add(&row.before);
         after.add(&row.after);
@@ -64,7 +65,7 @@ fn line_of_rest(rest: &[&FunctionChange]) -> TableLine {
 }
 
 /// The change at the peak and what it was and is there, then the changes of what was allocated in total and left at the end.
-fn numbers(before: &FunctionMemory, after: &FunctionMemory) -> Vec<String> {
+fn numbers(before: &Totals, after: &Totals) -> Vec<String> {
     vec![
         human_change(before.live_bytes, after.live_bytes),
         human_bytes(before.live_bytes),

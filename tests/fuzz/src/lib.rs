@@ -3,10 +3,12 @@
 use std::io::sink;
 
 use analyzer::check::{Budget, Tolerance};
+use analyzer::flamegraph::Shape;
 use analyzer::info;
-use analyzer::views::{self, Query, Range, Threshold, When};
+use analyzer::views::{self, OverheadAt, Query, Range, Threshold, When};
 use analyzer::{
-    AnalyzerError, CallView, Granularity, Grouping, Measure, Pattern, Peak, Selection, TimelineOptions, Trace, export,
+    AnalyzerError, CallView, Granularity, Grouping, Measure, Pattern, Peak, Selection, TimelineOptions, TimelineTotal,
+    Trace, export,
 };
 use arbitrary::Arbitrary;
 use format::{
@@ -353,8 +355,28 @@ fn ask_views(trace: &Trace, peak: &Peak) {
         Query::default(),
         Query { grouping: Grouping::Thread, ..Query::default() },
         Query { selection, grouping: Grouping::Package },
+        Query { selection: Selection { born: Some((0, middle)), ..Selection::default() }, grouping: Grouping::File },
     ];
+    let shape = Shape { by_function: true, hide_imports: true, collapse_recursion: true, inverted: true };
     for query in &queries {
+        let options = TimelineOptions { buckets: 3, rows: 1, query: query.clone() };
+        let timeline = analyzer::timeline(trace, &options).expect("it is asked");
+        let overhead = views::overhead(trace, 3, &[]).expect("it is asked");
+        serde_json::to_vec(&overhead).expect("can be written");
+        let is_same = |(total, at): (&TimelineTotal, &OverheadAt)| total.live_bytes == at.live_bytes;
+        assert!(!query.selection.is_all() || timeline.totals.iter().zip(&overhead.times).all(is_same));
+        for (total, rows) in timeline.totals.iter().zip(timeline.rows.chunks((timeline.rows.len() / 3).max(1))) {
+            assert_eq!(rows.iter().fold(0u64, |sum, row| sum.wrapping_add(row.live_bytes)), total.live_bytes);
+        }
+        let peak_by = views::peak_by(trace, query).expect("it is asked");
+        check_rows(&peak_by);
+        analyzer::flamegraph::write_view(&peak_by, "peak", trace, shape, Vec::new()).expect("can be drawn");
+        let reaching = views::reaching(trace, &Pattern::new("*").expect("is one"), query).expect("it is asked");
+        check_rows(&reaching);
+        assert_eq!(reaching.total.live_bytes, peak_by.total.bytes);
+        let diff = analyzer::diff::diff(trace, trace, &query.selection).expect("it is asked");
+        assert!(diff.functions.iter().all(|row| row.before == row.after));
+        analyzer::diff::flamegraph::write(&diff, Vec::new()).expect("can be drawn");
         check_rows(&views::at(trace, When::Time(middle), query).expect("it is asked"));
         check_rows(&views::at(trace, When::End, query).expect("it is asked"));
         check_rows(&views::range(trace, Range { from_ns: middle / 2, to_ns: middle }, query).expect("it is asked"));
