@@ -11,11 +11,10 @@ use serde_json::Value;
 use support::{FIL, Folder, list, number, python, run, text};
 
 const CODE: &str = "
-import time
 def keep(): return bytearray(5_000_000)
 def deep(left): return deep(left - 1) if left else keep()
 early = deep(40)
-time.sleep(0.3)
+between = [str(number) for number in range(100_000)]
 late = keep()
 for _ in range(50): bytearray(1_000_000)
 import os; os._exit(0)

@@ -6,34 +6,7 @@ mod support;
 
 use analyzer::diff::diff;
 use analyzer::{Selection, Timeline, TimelineOptions, peak, tables, timeline};
-use support::open;
-
-const STORY: &str = "process 10 command=python,job.py
-    name python 10
-    code 1 <module> /home/job.py 1
-    code 2 big /home/job.py 2
-    code 3 small /home/job.py 3
-    code 4 tiny /home/job.py 4
-    path 1 0 1
-    path 2 1 2
-    path 3 1 3
-    path 4 1 4
-    source /home/job.py first|  big = 5; x = 7|small <&> 'x'
-    rss 150 5000
-    rss 390 7000
-    time 100
-    alloc 1000 700 stack=2
-    time 150
-    alloc 2000 20 stack=3
-    alloc 3000 10 stack=4
-    time 180
-    free 2000
-    alloc 4000 25 stack=4
-    time 300
-    free 1000
-    time 301
-    alloc 1000 100 stack=2
-    end at=400";
+use support::{STORY, open};
 
 fn timeline_of(story: &str, buckets: usize, rows: usize) -> Timeline {
     timeline(&open(story), &TimelineOptions { buckets, rows, ..Default::default() }).unwrap()
