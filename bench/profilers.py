@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+# What fil is asked.
+PEAK = "--peak"
+PEAK_ON_ONE = "--peak on one"
+
 
 @dataclass(frozen=True)
 class Profiler:
@@ -25,8 +29,10 @@ def profilers(fil, environment):
         ("flamegraph", (memray, "flamegraph", "--force", "--output", "flamegraph.html", "trace.bin")),
         ("stats", (memray, "stats", "trace.bin")),
     )
+    peak = (fil, "analyze", "trace.fil", "--peak")
     fil_analyses = (
-        ("--peak", (fil, "analyze", "trace.fil", "--peak")),
+        (PEAK, peak),
+        (PEAK_ON_ONE, ("env", "RAYON_NUM_THREADS=1", *peak)),
         ("--flamegraph", (fil, "analyze", "trace.fil", "--flamegraph", "flamegraph.svg")),
     )
     return (

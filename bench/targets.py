@@ -3,12 +3,12 @@
 Each target is a row of its own, and where it is about many programs, the worst of them is named.
 """
 
-from dataclasses import dataclass
 from math import inf
 from statistics import median
 
+from answer_targets import answer_targets
 from figures import added, profiler_names, slowdowns, trace_bytes, user_share_of_background
-from table import row
+from target import Target
 
 MIB = 2**20
 SEED, NOTHING = "seed example", "nothing"
@@ -20,23 +20,6 @@ THIRD_OF_FIL = 1 / 3
 EXTRA_BYTES = 16 * MIB
 BYTES_PER_EVENT = {"pure Python": 1.0, "all": 1.3}
 BACKGROUND_SHARE = 0.1
-# Of an answer of fil's, how many times as long memray's may take at least; where there are so many events that its start
-# does not count.
-FASTER_THAN_MEMRAY = {"flamegraph": ("--flamegraph", 20), "stats": ("--peak", 10)}
-MANY_EVENTS = 1_000_000
-
-
-@dataclass(frozen=True)
-class Target:
-    """One of them, in words, and whether it is met."""
-
-    what: str
-    wanted: str
-    measured: str
-    is_met: bool
-
-    def to_row(self):
-        return row(self.what, self.wanted, self.measured, "met" if self.is_met else "**missed**")
 
 
 def targets(results):
@@ -60,7 +43,7 @@ def targets(results):
             yield size_of_traces(what, chosen)
     if pure:
         yield background(pure)
-    yield from faster_answers(programs.values())
+    yield from answer_targets(programs.values())
 
 
 def slowdown(program):
@@ -140,22 +123,6 @@ def background(programs):
     measured = f"{together:.1%}{those_above(shares, BACKGROUND_SHARE, '{:.1%}')}"
     what = "user time of the background thread, of the job's, over pure Python"
     return Target(what, f"{BACKGROUND_SHARE:.0%}", measured, together <= BACKGROUND_SHARE)
-
-
-def faster_answers(programs):
-    """How many times as long memray takes for what fil answers, of recordings of everything."""
-    for of_memray, (of_fil, wanted) in FASTER_THAN_MEMRAY.items():
-        times = {}
-        for program in programs:
-            seconds, own = (program["analyses"].get(name) for name in (f"memray all {of_memray}", f"fil {of_fil}"))
-            if seconds and own and program.get("event_count", 0) >= MANY_EVENTS:
-                times[program["name"]] = seconds / own
-        if times:
-            below = [f"{name} {ratio:.1f}" for name, ratio in times.items() if ratio < wanted]
-            others = f"; below it: {', '.join(below)}" if below else ""
-            what = f"time of memray's {of_memray}, as a multiple of fil's {of_fil}"
-            measured = f"{median(times.values()):.1f} in the median{others}"
-            yield Target(what, f"{wanted} or more", measured, not below)
 
 
 def those_above(measured, limit, form):
