@@ -98,6 +98,39 @@ print(taken)
     });
 }
 
+/// A job that goes on when nobody gets memory any more, and has more call paths than the recorder's reserve has room for: it
+/// only loses its recording.
+#[test]
+fn when_half_of_the_reserve_is_used_recording_ends_and_the_job_does_not() {
+    let code = "
+import ctypes, resource
+def make(): return [1]
+exec('def call():\\n' + ' make()\\n' * 40000)
+room_in_arenas = [[] for _ in range(50000)]
+del room_in_arenas
+c = ctypes.CDLL(None)
+c.malloc.restype = ctypes.c_void_p
+resource.setrlimit(resource.RLIMIT_AS, (4096, 4096))
+for size in (1 << 20, 1 << 16, 1 << 12, 1 << 9):
+    while c.malloc(ctypes.c_size_t(size)): pass
+call()
+print('done')
+";
+    let folder = Folder::new();
+    let ended = folder.record_code(&python(), code).success();
+    assert_eq!(ended.stdout, "done\n", "{ended:#?}");
+    assert!(
+        ended.stderr.contains("recording stopped before the process ended: there was no memory left for it"),
+        "{ended:#?}"
+    );
+    let answer = out_of_memory(&folder);
+    assert_eq!(answer["complete"], Value::Bool(false));
+    assert_eq!(answer["failed_allocation"]["bytes"], Value::from(512), "the one at which most was alive");
+    let says_so = |warning: &Value| warning.as_str().is_some_and(|text| text.contains("no memory left"));
+    assert!(list(&answer, "warnings").iter().any(says_so), "{answer:?}");
+    assert_parts_add_up(&answer);
+}
+
 #[test]
 fn a_job_with_enough_memory_has_no_such_answer() {
     let folder = Folder::new();

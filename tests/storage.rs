@@ -9,7 +9,7 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 
 use rustix::process::geteuid;
-use support::{Ended, Folder, behind, list, not_tested, python, run, text, wait_for_end};
+use support::{Ended, Folder, behind, has_program, list, not_tested, python, run, text, wait_for_end};
 
 /// Makes some MB of trace, and prints a number that is the same each time.
 const MUCH: &str = "
@@ -66,6 +66,33 @@ fn a_full_disk_ends_the_recording_and_not_the_job() {
         }
     }
     assert!(partial >= trace_kibibytes / 64 - 2, "{partial}");
+}
+
+/// A disk that takes nothing more for a while: strace lets writes to the trace fail, those of each thread but for the first two.
+#[test]
+fn a_used_up_quota_ends_the_recording_and_not_the_job() {
+    if !has_program("strace") {
+        return;
+    }
+    let whole = Folder::new().record_code(&python(), MUCH).success();
+    let folder = Folder::new();
+    let trace = folder.join("trace.fil");
+    let strace = ["strace", "-f", "-qq", "-o", "strace.txt", "-e", "inject=write:error=EDQUOT:when=3+", "-P"];
+    let strace = [&strace[..], &[trace.to_str().expect("UTF-8")]].concat();
+    let ended = run(&mut behind(&strace, &folder.record_command(&python(), &["-c", MUCH])));
+    assert_eq!(ended.stdout, whole.stdout, "{ended:#?}");
+    assert_eq!(ended.code(), 2, "{ended:#?}");
+    assert!(ended.stderr.lines().all(|line| line.starts_with("fil: ")), "{ended:#?}");
+    assert!(ended.stderr.contains("Disk quota exceeded"), "{ended:#?}");
+    // When there is room again, what is in the spool goes to the trace, and with it the reason.
+    let peak = folder.peak();
+    assert_eq!(peak.value()["complete"].as_bool(), Some(false));
+    assert!(
+        peak.warnings().iter().any(|warning| warning.contains("the disk quota is used up")),
+        "{:?}",
+        peak.warnings()
+    );
+    assert!(peak.number("event_count") > 10_000);
 }
 
 /// The folder of the trace goes, and with it what was recorded.

@@ -7,7 +7,7 @@ compared=(3.11-shared 3.13-shared)
 # Pythons that must be recorded without call stacks, and say so.
 unsupported=(unsupported-unknown unsupported-free-threaded unsupported-debug)
 # Programs that single tests need.
-programs=(gfortran gdb)
+programs=(gfortran gdb strace)
 # Environments that are not recorded.
 others=(readers)
 
