@@ -2,12 +2,16 @@
 
 /// An instant, as far as an answer needs it.
 pub(crate) trait Birth: Copy + Default + PartialEq + std::fmt::Debug + Send + Sync {
+    /// Whether anybody wants to know it.
+    const IS_ASKED_FOR: bool;
     /// That of the event of this place in the order of all events, at this time (nanoseconds of the monotonic clock).
     fn at(order: u64, ns: u64) -> Self;
 }
 
 /// Nobody asks.
 impl Birth for () {
+    const IS_ASKED_FOR: bool = false;
+
     fn at(_order: u64, _ns: u64) {}
 }
 
@@ -21,6 +25,8 @@ pub(crate) struct Instant {
 }
 
 impl Birth for Instant {
+    const IS_ASKED_FOR: bool = true;
+
     #[inline]
     fn at(order: u64, ns: u64) -> Instant {
         Instant { order, ns }

@@ -107,6 +107,26 @@ impl CallTree {
         self.node(node).map(|node| node.parent)
     }
 
+    /// An order of stacks by depth, then by frames from the innermost outwards. (Those of recursions are equal for long: in
+    /// another order, sorting them would take the square of their depth.)
+    fn compare(&self, one: NodeId, other: NodeId) -> Ordering {
+        let by_depth = self.depth(one).cmp(&self.depth(other));
+        if by_depth != Ordering::Equal {
+            return by_depth;
+        }
+        let (mut one, mut other) = (one, other);
+        // Equal stacks are one node, and equal frames have one id.
+        while one != other
+            && let (Some(inner), Some(other_inner)) = (self.node(one), self.node(other))
+        {
+            if inner.frame != other_inner.frame {
+                return self.frame(inner.frame).cmp(self.frame(other_inner.frame));
+            }
+            (one, other) = (inner.parent, other_inner.parent);
+        }
+        Ordering::Equal
+    }
+
     fn depth(&self, node: NodeId) -> u32 {
         // The root has no entry.
         (node.0 as usize).checked_sub(1).map_or(0, |index| self.depths[index])
@@ -189,10 +209,9 @@ impl CallStack {
         self.tree.depth(self.node) as usize
     }
 
-    /// An order by depth, then by frames from the innermost outwards. (Those of recursions are equal for long: in another
-    /// order, sorting them would take the square of their depth.)
+    /// An order by depth, then by frames from the innermost outwards. Both are stacks of one answer.
     pub(crate) fn compare(&self, other: &CallStack) -> Ordering {
-        self.depth().cmp(&other.depth()).then_with(|| self.frames_from_innermost().cmp(other.frames_from_innermost()))
+        self.tree.compare(self.node, other.node)
     }
 
     /// Its frames, innermost first.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use rayon::prelude::*;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
@@ -139,7 +140,7 @@ pub(crate) fn by_call<M: Measure>(
         measure,
     };
     let mut stacks: Vec<StackRow<M>> = by_stack.into_iter().map(stack).collect();
-    stacks.sort_by(|one, other| {
+    stacks.par_sort_by(|one, other| {
         (other.measure.weight().cmp(&one.measure.weight()))
             .then_with(|| other.measure.values().cmp(&one.measure.values()))
             .then_with(|| {

@@ -1,28 +1,38 @@
-//! One chunk of events, decoded into what a replay needs.
+//! One chunk of events, decoded into what a replay needs: what each event changes, as far as the chunk itself tells.
 //!
-//! A chunk is cut into runs: stretches of events with the same turn and the same time in force. A
-//! run is what gets ordered; the events of a run follow each other in memory.
+//! A chunk is cut into runs: what has the same turn and the same time in force. A run is what gets ordered; the events of a
+//! run follow each other in memory.
+//!
+//! Most blocks do not live long: both ends of their lives are in the same stretch of events ([`Stretch`]), and are paired
+//! here, while they are decoded. What a stretch does beyond that is told by one touch for each of its addresses.
 //!
 //! Invariant: a free that is undone by the same chunk never was. The block lived all the time, and nobody else
 //! could get its address meanwhile.
 
+mod decoding;
+
 use std::ops::Range;
 
-use format::{Event, EventDecoder, StackId};
-use hashbrown::HashMap;
+use format::{Event, StackId};
 
-use crate::chunk_index::ChunkPlace;
 use crate::chunk_reader::{ChunkReader, UnreadableChunk};
+use crate::local_sites::LocalSites;
+use crate::rise::Rise;
 use crate::site::{Category, SiteId};
-use crate::spread::spread;
-use crate::trace_bytes::TraceBytes;
+use crate::touches::Touch;
+
+pub(crate) use decoding::Stretch;
 
 /// The events of a chunk and the runs they make up.
 #[derive(Default)]
 pub(crate) struct EventChunk {
     reader: ChunkReader,
-    events: Vec<BlockEvent>,
+    changes: Vec<OwnChange>,
     runs: Vec<Run>,
+    /// Those of each stretch, by their first event.
+    touches: Vec<Touch>,
+    /// Allocations where a block of the same stretch is still alive, and the allocation of that block.
+    replaced: Vec<(u32, u32)>,
     /// What is no allocation or free, in order, each with its place among the events.
     rare: Vec<(u32, Event)>,
     sites: LocalSites,
@@ -36,56 +46,68 @@ pub(crate) struct EventChunk {
     pub(crate) unreadable: Option<UnreadableChunk>,
 }
 
-/// An allocation or a free. 24 bytes, as there are millions.
+/// What an event changes, as far as its own stretch tells. 16 bytes, as there are millions.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct BlockEvent {
-    pub(crate) address: u64,
-    /// Requested bytes of an allocation.
+pub(crate) struct OwnChange {
+    /// Requested bytes of the block.
     pub(crate) size: u64,
+    /// Index of its site, in [`EventChunk::site_ids`].
+    pub(crate) site: u32,
+    /// One of the following, or the index of the allocation of the block that ends here.
     what: u32,
 }
 
-/// What a [`BlockEvent`] is.
+const LOOSE_FREE: u32 = u32::MAX;
+const NOTHING: u32 = u32::MAX - 1;
+const BEGIN: u32 = u32::MAX - 2;
+
+/// What becomes of a block by an [`OwnChange`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BlockEventKind {
-    /// An allocation at this site of the chunk, an index of [`EventChunk::site_ids`].
-    Alloc(usize),
-    Free,
-    /// The last free of the chunk, which the next chunk of the thread may undo.
-    LastFree,
-    /// Nothing: an undone free, or the place of a rare event.
+pub(crate) enum OwnChangeKind {
+    /// It comes to life.
+    Begin,
+    /// The end of the life that began at the event of this index, of the same stretch.
+    End(u32),
+    /// A free of what was there before the stretch. It is the first event of a touch.
+    LooseFree,
+    /// Nothing: an undone free, a free of nothing, or the place of a rare event.
     Nothing,
 }
 
-const FREE: u32 = u32::MAX;
-const LAST_FREE: u32 = u32::MAX - 1;
-const NOTHING: u32 = u32::MAX - 2;
+impl OwnChange {
+    const NOTHING: OwnChange = OwnChange { size: 0, site: 0, what: NOTHING };
 
-impl BlockEvent {
+    /// Of a block of its own stretch, at which event it began, and whether it ends here; `index` is that of this event.
+    #[inline(always)]
+    pub(crate) fn of_own_block(&self, index: u32) -> Option<(u32, bool)> {
+        let ends = self.what != BEGIN;
+        (self.what <= BEGIN).then_some((if ends { self.what } else { index }, ends))
+    }
+
     #[inline]
-    pub(crate) fn kind(&self) -> BlockEventKind {
+    pub(crate) fn kind(&self) -> OwnChangeKind {
         match self.what {
-            FREE => BlockEventKind::Free,
-            LAST_FREE => BlockEventKind::LastFree,
-            NOTHING => BlockEventKind::Nothing,
-            site => BlockEventKind::Alloc(site as usize),
+            BEGIN => OwnChangeKind::Begin,
+            LOOSE_FREE => OwnChangeKind::LooseFree,
+            NOTHING => OwnChangeKind::Nothing,
+            begin => OwnChangeKind::End(begin),
         }
     }
 }
 
 /// What a chunk has to say about the thread's last free.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum LastFree {
+enum LastFree {
     /// There was none here.
     #[default]
     Elsewhere,
-    /// It is the event of this index.
-    At(usize),
+    /// It is the event of this index. The next chunk of the thread may undo it.
+    At { index: u32, address: u64 },
     /// It was undone.
     Undone,
 }
 
-/// A stretch of events of one thread.
+/// Events of one thread at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Run {
     /// Turn in force.
@@ -94,95 +116,62 @@ pub(crate) struct Run {
     pub(crate) ns: u64,
     /// Indexes of its events.
     pub(crate) events: Range<u32>,
+    /// What its own blocks make of live memory.
+    pub(crate) rise: Rise,
+    /// Whether no stretch goes on from the run before it.
+    pub(crate) begins_stretch: bool,
+    /// Whether no stretch goes on behind it.
+    pub(crate) ends_stretch: bool,
+    /// Indexes of the touches that begin in it.
+    touches: Range<u32>,
 }
 
 impl EventChunk {
-    /// Reads and decodes. What can be read before an error is kept.
-    ///
-    /// `spare` is a chunk no longer needed, whose memory is used again: to give half a megabyte back
-    /// for every chunk and ask for it anew took a quarter of the time of a replay.
-    pub(crate) fn decode(trace: &TraceBytes, place: &ChunkPlace, spare: EventChunk) -> EventChunk {
-        let header = &place.header;
-        let mut chunk = spare;
-        chunk.clear();
-        let mut reader = std::mem::take(&mut chunk.reader);
-        let raw = reader.read(trace, place).unwrap_or_else(|why| {
-            chunk.unreadable = Some(why);
-            &[]
-        });
-        // The stated count is believed only as far as the bytes can bear it out.
-        chunk.events.reserve_exact((header.event_count as usize).min(raw.len()));
-        let mut run = Run { turn: header.first_turn, ns: header.first_ns, events: 0..0 };
-        for event in EventDecoder::new(raw, header.first_ns, header.first_turn) {
-            match event {
-                Ok(Event::Alloc { domain, address, size, stack }) => {
-                    let what = chunk.sites.index_of(stack, Category::of_block(domain));
-                    chunk.events.push(BlockEvent { address, size, what });
-                }
-                Ok(Event::Free { address }) => {
-                    chunk.last_free = LastFree::At(chunk.events.len());
-                    chunk.events.push(BlockEvent { address, size: 0, what: FREE });
-                }
-                Ok(Event::Time { ns }) => run.next(&mut chunk.runs, chunk.events.len(), |run| run.ns = ns),
-                // They rise, whatever a damaged trace says: the schedule goes by the first one.
-                Ok(Event::Turn { turn }) => {
-                    run.next(&mut chunk.runs, chunk.events.len(), |run| run.turn = turn.max(run.turn));
-                }
-                Ok(Event::UndoFree) => chunk.undo_free(),
-                Ok(rare) => chunk.push_rare(rare),
-                Err(_) => chunk.unreadable = Some(UnreadableChunk::Undecodable),
-            }
-        }
-        run.next(&mut chunk.runs, chunk.events.len(), |_| {});
-        if let LastFree::At(index) = chunk.last_free {
-            chunk.events[index].what = LAST_FREE;
-        }
-        chunk.reader = reader;
-        chunk
-    }
-
     fn clear(&mut self) {
-        self.events.clear();
+        self.changes.clear();
         self.runs.clear();
+        self.touches.clear();
+        self.replaced.clear();
         self.rare.clear();
         self.sites.clear();
         self.site_ids.clear();
         self.last_free = LastFree::Elsewhere;
         self.undone = None;
-        self.unreadable = None;
-    }
-
-    fn undo_free(&mut self) {
-        match std::mem::replace(&mut self.last_free, LastFree::Undone) {
-            LastFree::At(index) => self.events[index].what = NOTHING,
-            LastFree::Elsewhere => self.push_rare(Event::UndoFree),
-            LastFree::Undone => {}
-        }
-    }
-
-    fn push_rare(&mut self, event: Event) {
-        self.rare.push((self.events.len() as u32, event));
-        self.events.push(BlockEvent { address: 0, size: 0, what: NOTHING });
     }
 
     pub(crate) fn run(&self, at: usize) -> Option<&Run> {
         self.runs.get(at)
     }
 
-    pub(crate) fn events(&self, range: &Range<u32>) -> &[BlockEvent] {
-        &self.events[range.start as usize..range.end as usize]
+    /// What the event of this index changes.
+    #[inline]
+    pub(crate) fn change(&self, index: u32) -> &OwnChange {
+        &self.changes[index as usize]
     }
 
-    /// What is rare in this part of the chunk.
-    pub(crate) fn rare(&self, range: &Range<u32>) -> &[(u32, Event)] {
-        let from = self.rare.partition_point(|(at, _)| *at < range.start);
-        let to = self.rare.partition_point(|(at, _)| *at < range.end);
-        &self.rare[from..to]
+    /// What the events of a run change.
+    pub(crate) fn changes(&self, run: &Run) -> &[OwnChange] {
+        &self.changes[run.events.start as usize..run.events.end as usize]
+    }
+
+    /// The touches that begin in a run.
+    pub(crate) fn touches(&self, run: &Run) -> &[Touch] {
+        &self.touches[run.touches.start as usize..run.touches.end as usize]
+    }
+
+    /// The allocations of a run where a block of the same stretch was alive, and the allocation of that block.
+    pub(crate) fn replaced(&self, run: &Run) -> &[(u32, u32)] {
+        part(&self.replaced, run)
+    }
+
+    /// What is rare in a run.
+    pub(crate) fn rare(&self, run: &Run) -> &[(u32, Event)] {
+        part(&self.rare, run)
     }
 
     /// Call stacks and kinds of memory of the blocks allocated here, each once.
     pub(crate) fn sites(&self) -> &[(StackId, Category)] {
-        &self.sites.sites
+        self.sites.sites()
     }
 
     /// Whether this chunk begins with an [`Event::UndoFree`] of a free in an earlier chunk.
@@ -190,73 +179,27 @@ impl EventChunk {
         self.rare.iter().any(|(_, event)| *event == Event::UndoFree)
     }
 
-    /// What becomes of the thread's last free by this chunk, which `before` was until then.
+    /// What becomes of the address of the thread's last free by this chunk, which `before` was until then.
     pub(crate) fn last_free_after(&self, before: Option<u64>) -> Option<u64> {
         match self.last_free {
             LastFree::Elsewhere => before,
-            LastFree::At(index) => Some(self.events[index].address),
+            LastFree::At { address, .. } => Some(address),
             LastFree::Undone => None,
         }
     }
 
-    /// The address and the place of the last free, if it is in this part of the chunk and was not undone.
-    pub(crate) fn last_free_in(&self, range: &Range<u32>) -> Option<u64> {
+    /// The index and the address of the last free, if it is in this run and was not undone.
+    pub(crate) fn last_free_in(&self, run: &Run) -> Option<(u32, u64)> {
         match self.last_free {
-            LastFree::At(index) if range.contains(&(index as u32)) => Some(self.events[index].address),
+            LastFree::At { index, address } if run.events.contains(&index) => Some((index, address)),
             _ => None,
         }
     }
 }
 
-impl Run {
-    /// Ends this run behind `events` events and begins the next. A run without events is not kept: the
-    /// time or turn of a mark is that of the events behind it.
-    fn next(&mut self, runs: &mut Vec<Run>, events: usize, mark: impl FnOnce(&mut Run)) {
-        self.events.end = events as u32;
-        if !self.events.is_empty() {
-            runs.push(self.clone());
-        }
-        self.events.start = self.events.end;
-        mark(self);
-    }
-}
-
-/// Numbers the sites of one chunk.
-#[derive(Default)]
-struct LocalSites {
-    sites: Vec<(StackId, Category)>,
-    indexes: HashMap<(StackId, Category), u32>,
-    /// By a hash of the site: its index, or anything. It is never cleared, as the site itself tells.
-    likely: Vec<u32>,
-}
-
-/// Sites of which the index is most often found at once: more than a chunk has, nearly always.
-const LIKELY_SITES: usize = 4096;
-
-impl LocalSites {
-    fn clear(&mut self) {
-        self.sites.clear();
-        self.indexes.clear();
-        self.likely.resize(LIKELY_SITES, 0);
-    }
-
-    #[inline]
-    fn index_of(&mut self, stack: StackId, category: Category) -> u32 {
-        let number = stack.number() ^ (category as u64) << 31;
-        let place = (spread(number) >> (u64::BITS - LIKELY_SITES.ilog2())) as usize;
-        let likely = self.likely[place];
-        if self.sites.get(likely as usize) == Some(&(stack, category)) {
-            return likely;
-        }
-        let index = self.find(stack, category);
-        self.likely[place] = index;
-        index
-    }
-
-    fn find(&mut self, stack: StackId, category: Category) -> u32 {
-        *self.indexes.entry((stack, category)).or_insert_with(|| {
-            self.sites.push((stack, category));
-            (self.sites.len() - 1) as u32
-        })
-    }
+/// What happens in a run, of what is known by index.
+fn part<'a, T>(all: &'a [(u32, T)], run: &Run) -> &'a [(u32, T)] {
+    let from = all.partition_point(|(at, _)| *at < run.events.start);
+    let to = all.partition_point(|(at, _)| *at < run.events.end);
+    &all[from..to]
 }

@@ -2,11 +2,12 @@
 //!
 //! Invariant: each of these sums to the same, and all are in an order that depends on nothing but the trace.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
 
 use format::ThreadNumber;
 use hashbrown::HashMap;
+use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::call_site::{CallSiteName, CallSiteNames};
@@ -146,16 +147,26 @@ pub(crate) struct Held {
 
 impl Held {
     pub(crate) fn at(moment: &Moment, sites: &[Site]) -> Held {
+        Held::of_selected(moment, sites, |_| true)
+    }
+
+    /// What is held by the sites that are selected.
+    pub(crate) fn of_selected(moment: &Moment, sites: &[Site], mut is_selected: impl FnMut(&Site) -> bool) -> Held {
         let ids = (0..sites.len()).map(|at| SiteId(at as u32));
-        let held = sites.iter().copied().zip(ids.map(|id| moment.at(id)));
-        let (sites, apart): (Vec<_>, Vec<_>) =
-            held.filter(|(_, memory)| *memory != SiteMemory::default()).partition(|(site, _)| site.category.counts());
+        let all = sites.iter().copied().zip(ids.map(|id| moment.at(id)));
+        let held = all.filter(|(site, memory)| *memory != SiteMemory::default() && is_selected(site));
+        let (sites, apart): (Vec<_>, Vec<_>) = held.partition(|(site, _)| site.category.counts());
         let apart = Apart {
             mapped_files: bytes_in(&apart, Category::MappedFile),
             reserved: bytes_in(&apart, Category::Reserved),
             python_arenas: bytes_in(&apart, Category::PythonArena),
         };
         Held { sites, apart }
+    }
+
+    /// Bytes that count.
+    pub(crate) fn live_bytes(&self) -> u64 {
+        self.sites.iter().fold(0, |sum, (_, memory)| sum.wrapping_add(memory.bytes))
     }
 
     pub(crate) fn in_category(&self, category: Category) -> u64 {
@@ -243,14 +254,20 @@ fn largest_call_sites(names: &CallSiteNames, memory: &[SiteMemory]) -> Vec<CallS
 }
 
 fn largest_stacks(mut stacks: Vec<StackMemory>) -> Vec<StackMemory> {
-    stacks.sort_by(|one, other| {
+    stacks.par_sort_by(|one, other| {
         (other.live_bytes.cmp(&one.live_bytes))
             .then_with(|| one.process.cmp(&other.process))
-            .then_with(|| one.thread.cmp(&other.thread))
+            .then_with(|| compare_threads(one, other))
             .then_with(|| one.frames.compare(&other.frames))
             .then_with(|| one.live_blocks.cmp(&other.live_blocks))
             .then_with(|| one.process_index.cmp(&other.process_index))
             .then_with(|| one.thread_number.cmp(&other.thread_number))
     });
     stacks
+}
+
+/// By name. Most are of the same thread.
+fn compare_threads(one: &StackMemory, other: &StackMemory) -> Ordering {
+    let is_same = (one.process_index, one.thread_number) == (other.process_index, other.thread_number);
+    if is_same { Ordering::Equal } else { one.thread.cmp(&other.thread) }
 }

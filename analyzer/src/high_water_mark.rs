@@ -17,7 +17,12 @@ pub(crate) struct HighWaterMark {
     pub(crate) peak_ns: u64,
     /// Live bytes when the job ended.
     pub(crate) end_bytes: u64,
+    /// Sums may have wrapped around, as in a damaged trace.
+    is_doubtful: bool,
 }
+
+/// As long as nothing is or rises as much, no sum wraps around.
+const MOST_BELIEVED: u64 = 1 << 62;
 
 impl Observer for HighWaterMark {
     type Birth = ();
@@ -28,6 +33,17 @@ impl Observer for HighWaterMark {
 
     fn job_ends(&mut self, _ns: u64) {
         self.end_bytes = self.moment.live_bytes();
+    }
+
+    /// What stays below the peak so far is no peak.
+    fn needs_only_what_remains(&mut self, rise_bytes: u64) -> bool {
+        self.is_doubtful |= rise_bytes >= MOST_BELIEVED || self.peak_bytes >= MOST_BELIEVED;
+        !self.is_doubtful && self.moment.live_bytes() + rise_bytes <= self.peak_bytes
+    }
+
+    #[inline]
+    fn remains(&mut self, change: &Change<()>) {
+        self.moment.change(change);
     }
 
     #[inline]

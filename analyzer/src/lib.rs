@@ -7,8 +7,8 @@
 //! - **opening**: `trace_bytes` (a file) -> `window` (a part of it) -> `chunk_index` (which chunks are sound) ->
 //!   `catalogue` (whose they are) and `layout` (how the bytes are divided) -> `image` (process images with their
 //!   `definitions`) -> `soundness` and `notices` (warnings) -> [`Trace`]
-//! - **replaying**: `schedule` (the order of chunks) -> `chunk_reader` (their bytes) -> `event_chunk` (decoded) ->
-//!   `order` (the order of events) ->
+//! - **replaying**: `schedule` (the order of chunks) -> `chunk_reader` (their bytes) -> `event_chunk` (decoded, and
+//!   paired within its `touches`; `local_sites`) -> `order` (the order of events) ->
 //!   `segmenter` (cut into a `segment` each; `mapped_memory` and its `mappings`) -> `pairing` (frees with allocations) ->
 //!   `live_blocks` (what is alive) -> `replay`, which drives all these -> an observer
 //! - **observers**: [`views`], [`check`], `high_water_mark`, `memory_want` and their `moment`, `largest_groups`, `bucket_levels`; through
@@ -24,6 +24,7 @@
 #![forbid(unsafe_code)]
 
 mod birth;
+mod block_map;
 mod bucket_levels;
 pub mod bytes;
 mod call_site;
@@ -49,6 +50,7 @@ mod largest_groups;
 mod layout;
 mod line_table;
 mod live_blocks;
+mod local_sites;
 mod mapped_memory;
 mod mappings;
 mod measure;
@@ -64,6 +66,7 @@ mod peak;
 mod progress;
 mod replay;
 mod resident_memory;
+mod rise;
 mod schedule;
 mod segment;
 mod segmenter;
@@ -80,6 +83,7 @@ mod stack_resolver;
 pub mod tables;
 mod timeline;
 mod totals;
+mod touches;
 mod trace;
 mod trace_bytes;
 pub mod views;

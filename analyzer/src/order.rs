@@ -25,7 +25,7 @@ use crate::schedule::ScheduledChunk;
 
 /// Where ordered events go.
 pub(crate) trait EventSink {
-    /// A stretch of events of one thread, a run of this chunk, at this clock (nanoseconds of the monotonic
+    /// A run of this chunk, of this thread, at this clock (nanoseconds of the monotonic
     /// clock). Clocks never go back.
     fn run(&mut self, image: ImageIndex, thread: ThreadNumber, clock_ns: u64, chunk: &Arc<EventChunk>, run: &Run);
 }

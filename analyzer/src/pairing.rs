@@ -1,8 +1,8 @@
-//! Finds, within one segment, which allocation each free belongs to.
+//! Finds, within one segment, which allocation a free belongs to that its chunk has not paired.
 //!
-//! Most blocks do not live long: both ends of their lives are in one segment, which is looked at without regard to
-//! anything else. What is left is one step for each address that the segment touches: what was there before, as its first
-//! event tells, and what is there behind it. These steps [`crate::live_blocks`] takes, segment by segment.
+//! What is left of each stretch is a touch of each of its addresses. What is left of the touches of a segment is one step
+//! for each address: what was there before ends at some event, and something is there behind it or not. These steps
+//! [`crate::live_blocks`] takes, segment by segment.
 //!
 //! A trace may be incomplete, so nothing is taken for granted. A block that comes to life where one
 //! is still alive replaces it: its free was lost. A free of an unknown address is ignored: the block
@@ -14,11 +14,12 @@ use format::ThreadNumber;
 
 use crate::birth::Birth;
 use crate::change::Change;
-use crate::event_chunk::{BlockEvent, BlockEventKind};
+use crate::event_chunk::{EventChunk, OwnChangeKind};
 use crate::image::ImageIndex;
-use crate::segment::{Extra, Segment, UndoneFree};
+use crate::segment::{Extra, OrderedRun, Segment, UndoneFree};
 use crate::site::SiteId;
 use crate::spread::spread;
+use crate::touches::{GONE, Touch};
 
 /// A block that is alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +31,15 @@ pub(crate) struct Block<B> {
 }
 
 impl<B: Birth> Block<B> {
-    fn none() -> Block<B> {
-        Block { size: 0, site: SiteId(u32::MAX), birth: B::default() }
+    const NO_SITE: SiteId = SiteId(u32::MAX);
+
+    /// No block.
+    pub(crate) fn none() -> Block<B> {
+        Block { size: 0, site: Block::<B>::NO_SITE, birth: B::default() }
+    }
+
+    pub(crate) fn is_none(&self) -> bool {
+        self.site == Block::<B>::NO_SITE
     }
 }
 
@@ -43,223 +51,217 @@ pub(crate) const SHARDS: usize = 16;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step<B> {
     pub(crate) address: u64,
-    /// The block that is there from now on, if there is one.
+    /// The block that is there from now on, or none.
     pub(crate) block: Block<B>,
     pub(crate) image: ImageIndex,
-    /// The event at which what was there before ends.
-    pub(crate) position: u32,
-    pub(crate) kind: StepKind,
+    pub(crate) end: End,
 }
 
+/// By what ends what was there before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum StepKind {
-    /// A block is put there, by an allocation. What was there before is replaced.
-    Put,
-    /// What is there is freed by the event, and then a block is put there.
-    Swap,
-    /// What is there is freed by the event.
-    Take,
-    /// An allocation replaces what is there, and its block is gone by the end of the segment.
-    Replace,
-    /// What is there is freed by the event, the last free of this thread's chunk.
-    Keep(ThreadNumber),
-    /// The last free of this thread's earlier chunk did not take place.
-    Revive(ThreadNumber),
+pub(crate) enum End {
+    /// By the allocation at this position, which replaces it.
+    Alloc(u32),
+    /// By the loose free of this number.
+    Free(u32),
+    /// The same, and it is the last free of this thread's chunk.
+    LastFree(u32, ThreadNumber),
+    /// The last free of this thread's chunk was paired: it has ended the block of the step, or nothing. The step itself
+    /// changes nothing.
+    Paired(ThreadNumber),
+    /// The last free of this thread's earlier chunk did not take place, as is told at this position.
+    Undone(u32, ThreadNumber),
 }
 
 /// The steps of a segment: by shard of addresses, in order.
 pub(crate) type Steps<B> = [Vec<Step<B>>; SHARDS];
 
 thread_local! {
-    /// The memory that a segment needs while it is paired: of one per thread much stays in the processor's own cache.
-    static TOUCHED: RefCell<Touched> = RefCell::default();
+    /// Of one per thread much stays in the processor's own cache.
+    static TABLE: RefCell<StepTable> = RefCell::default();
 }
 
 /// Pairs what can be paired within the segment. `steps` is what is left over.
 pub(crate) fn pair<B: Birth>(segment: &mut Segment<B>, steps: &mut Steps<B>) {
-    let changes = std::mem::take(&mut segment.changes);
+    let loose_frees = std::mem::take(&mut segment.loose_frees);
     let extras = std::mem::take(&mut segment.extras);
-    TOUCHED.with_borrow_mut(|touched| {
-        let mut pairing = Pairing { changes, extras, steps, touched };
+    TABLE.with_borrow_mut(|table| {
+        let mut pairing = Pairing { first_order: segment.first_order, loose_frees, extras, steps, table };
         pairing.pair(segment);
-        segment.changes = pairing.changes;
+        segment.loose_frees = pairing.loose_frees;
         segment.extras = pairing.extras;
     });
 }
 
 struct Pairing<'a, B> {
-    /// By position. A free whose block is not known has no change.
-    changes: Vec<Change<B>>,
+    first_order: u64,
+    loose_frees: Vec<Change<B>>,
     extras: Vec<(u32, Extra<B>)>,
     steps: &'a mut Steps<B>,
-    touched: &'a mut Touched,
+    table: &'a mut StepTable,
 }
 
 impl<B: Birth> Pairing<'_, B> {
     fn pair(&mut self, segment: &Segment<B>) {
-        let event_count = segment.runs.iter().map(|run| run.len() as usize).sum();
         self.steps.iter_mut().for_each(Vec::clear);
-        self.changes.clear();
-        self.changes.reserve_exact(event_count);
-        self.touched.restart(event_count);
-        for run in &segment.runs {
-            if let Some(address) = segment.chunk_of(run).last_free_in(run.events()) {
-                self.touched.take_singly(address, run.image);
-            }
-        }
-        for undone in &segment.undone {
-            self.touched.take_singly(undone.address, undone.image);
+        let merges = segment.has_short_stretches();
+        if merges {
+            let touches = segment.runs.iter().map(|run| segment.chunk_of(run).touches(&run.run).len()).sum();
+            self.table.restart(touches);
         }
         let mut undone = segment.undone.iter().peekable();
         for run in &segment.runs {
-            let site_ids = &segment.chunk_of(run).site_ids;
-            for event in segment.events_of(run) {
-                match event.kind() {
-                    BlockEventKind::Alloc(site) => {
-                        let birth = B::at(segment.first_order + u64::from(self.position()), run.clock_ns);
-                        self.alloc(run.image, event, Block { size: event.size, site: site_ids[site], birth });
-                    }
-                    BlockEventKind::Free => self.free(run.image, event, StepKind::Take),
-                    BlockEventKind::LastFree => self.free(run.image, event, StepKind::Keep(run.thread)),
-                    BlockEventKind::Nothing => {
-                        let position = self.position();
-                        self.changes.push(Change::none());
-                        if let Some(undone) = undone.next_if(|undone| undone.position == position) {
-                            self.revive(undone);
-                        }
-                    }
+            let chunk = segment.chunk_of(run);
+            let last_free = chunk.last_free_in(&run.run);
+            for touch in chunk.touches(&run.run) {
+                let position = run.position_of(touch.first);
+                while let Some(undone) = undone.next_if(|undone| undone.position < position) {
+                    self.undo(undone);
                 }
+                let is_undone = |undone: &UndoneFree| undone.address == touch.address && undone.image == run.image;
+                let alone = !merges || !segment.undone.is_empty() && segment.undone.iter().any(is_undone);
+                let is_last_free = last_free.is_some_and(|(index, _)| index == touch.first);
+                self.touch(run, chunk, touch, is_last_free, alone);
+            }
+            for &(at, before) in chunk.replaced(&run.run) {
+                let block = self.block(run, chunk, before);
+                self.extras.push((run.position_of(at), Extra::Change(Change::of_free(block))));
+            }
+            if let Some((index, address)) = last_free {
+                self.note_last_free(run, chunk, index, address);
             }
         }
-        self.step_for_each_touched();
+        undone.for_each(|undone| self.undo(undone));
     }
 
-    /// The position of the event that is looked at.
-    fn position(&self) -> u32 {
-        self.changes.len() as u32
-    }
-
+    /// Takes a touch into the step of its address; or, if it is to be alone, into one of its own.
     #[inline]
-    fn alloc(&mut self, image: ImageIndex, event: &BlockEvent, block: Block<B>) {
-        let position = self.position();
-        self.changes.push(Change::of_alloc(block));
-        let first = Touch { address: event.address, image, first: position, last: position };
-        let Some(touch) = self.touched.find_or_insert(first) else { return };
-        match std::mem::replace(&mut touch.last, position) {
-            SINGLY => {
-                touch.last = SINGLY;
-                self.step(Step { address: event.address, block, image, position, kind: StepKind::Put });
+    fn touch(&mut self, run: &OrderedRun, chunk: &EventChunk, touch: &Touch, is_last_free: bool, alone: bool) {
+        let &Touch { address, first, last } = touch;
+        let image = run.image;
+        let block = if last == GONE { Block::none() } else { self.block(run, chunk, last) };
+        let by_alloc = End::Alloc(run.position_of(first));
+        let end = match chunk.change(first).kind() {
+            OwnChangeKind::LooseFree => {
+                self.loose_frees.push(Change::none());
+                let number = self.loose_frees.len() as u32 - 1;
+                if is_last_free { End::LastFree(number, run.thread) } else { End::Free(number) }
             }
-            GONE => {}
-            replaced => self.extras.push((position, Extra::Change(self.changes[replaced as usize].of_end()))),
+            _ => by_alloc,
+        };
+        let mut step = Step { address, block, image, end };
+        let place = if alone { None } else { Some(self.table.find(self.steps, address, image)) };
+        if let Some(Place::Taken { shard, index }) = place {
+            let before = std::mem::replace(&mut self.steps[shard][index].block, block);
+            self.end_block(before, end);
+            if is_last_free {
+                self.push(Step { block: before, end: End::Paired(run.thread), ..step });
+            }
+            return;
+        }
+        if is_last_free {
+            // A step of its own, as who undoes this free must know what it was.
+            self.push(Step { block: Block::none(), ..step });
+            step.end = by_alloc;
+            if block.is_none() {
+                return;
+            }
+        }
+        let (shard, index) = self.push(step);
+        if let Some(Place::Free(place)) = place {
+            self.table.fill(place, shard, index);
         }
     }
 
+    /// A block, if there is one, is paired with what ends it.
     #[inline]
-    fn free(&mut self, image: ImageIndex, event: &BlockEvent, kind: StepKind) {
-        let position = self.position();
-        let first = Touch { address: event.address, image, first: position, last: GONE };
-        let mut change = Change::none();
-        if let Some(touch) = self.touched.find_or_insert(first) {
-            match std::mem::replace(&mut touch.last, GONE) {
-                SINGLY => {
-                    touch.last = SINGLY;
-                    self.step(Step { address: event.address, block: Block::none(), image, position, kind });
-                }
-                GONE => {}
-                last => change = self.changes[last as usize].of_end(),
-            }
+    fn end_block(&mut self, block: Block<B>, end: End) {
+        if block.is_none() {
+            return;
         }
-        self.changes.push(change);
+        let change = Change::of_free(block);
+        match end {
+            End::Free(number) | End::LastFree(number, _) => self.loose_frees[number as usize] = change,
+            End::Alloc(position) => self.extras.push((position, Extra::Change(change))),
+            End::Paired(_) | End::Undone(..) => {}
+        }
     }
 
-    fn revive(&mut self, undone: &UndoneFree) {
+    /// The last free of a chunk, which is in this run: unless it was loose, its chunk knows all of it.
+    fn note_last_free(&mut self, run: &OrderedRun, chunk: &EventChunk, index: u32, address: u64) {
+        let block = match chunk.change(index).kind() {
+            OwnChangeKind::LooseFree => return,
+            OwnChangeKind::End(begin) => self.block(run, chunk, begin),
+            OwnChangeKind::Begin | OwnChangeKind::Nothing => Block::none(),
+        };
+        self.push(Step { address, block, image: run.image, end: End::Paired(run.thread) });
+    }
+
+    fn undo(&mut self, undone: &UndoneFree) {
         let &UndoneFree { position, image, thread, address } = undone;
-        self.step(Step { address, block: Block::none(), image, position, kind: StepKind::Revive(thread) });
+        self.push(Step { address, block: Block::none(), image, end: End::Undone(position, thread) });
     }
 
-    fn step(&mut self, step: Step<B>) {
-        self.steps[shard_of(step.address)].push(step);
+    /// The block that comes to life at the event of this index. Where it is of another run than this one, nobody asks for its
+    /// birth: see [`crate::event_chunk::Stretch`].
+    #[inline]
+    fn block(&self, run: &OrderedRun, chunk: &EventChunk, index: u32) -> Block<B> {
+        let change = chunk.change(index);
+        let birth = B::at(self.first_order + u64::from(run.position_of(index)), run.clock_ns);
+        Block { size: change.size, site: chunk.site_ids[change.site as usize], birth }
     }
 
-    fn step_for_each_touched(&mut self) {
-        for &Touch { address, image, first, last } in &self.touched.touches {
-            let freed_first = self.changes[first as usize].is_none();
-            let (kind, block) = match (last, freed_first) {
-                (SINGLY, _) => continue,
-                (GONE, true) => (StepKind::Take, Block::none()),
-                (GONE, false) => (StepKind::Replace, Block::none()),
-                (last, freed_first) => {
-                    let Change { bytes, site, birth, .. } = self.changes[last as usize];
-                    let block = Block { size: bytes as u64, site, birth };
-                    (if freed_first { StepKind::Swap } else { StepKind::Put }, block)
-                }
-            };
-            self.steps[shard_of(address)].push(Step { address, block, image, position: first, kind });
-        }
+    #[inline]
+    fn push(&mut self, step: Step<B>) -> (usize, usize) {
+        let shard = shard_of(step.address);
+        self.steps[shard].push(step);
+        (shard, self.steps[shard].len() - 1)
     }
 }
 
-/// The addresses of a segment, each once.
+/// Finds the step of an address. Open addressing with linear probing.
 #[derive(Default)]
-struct Touched {
-    touches: Vec<Touch>,
-    /// Open addressing with linear probing: 0, or one more than an index of `touches`.
-    table: Vec<u32>,
+struct StepTable {
+    /// 0, or one more than an index of the steps of a shard, and the shard in the lower bits.
+    places: Vec<u32>,
     shift: u32,
 }
 
-#[derive(Clone, Copy)]
-struct Touch {
-    address: u64,
-    image: ImageIndex,
-    /// Position of the first event.
-    first: u32,
-    /// Position of the allocation whose block is there now, or one of the following.
-    last: u32,
+/// What is found.
+enum Place {
+    /// A step of this address.
+    Taken { shard: usize, index: usize },
+    /// None yet: it has its place here.
+    Free(usize),
 }
 
-/// No block of this segment is there.
-const GONE: u32 = u32::MAX;
-/// Each event of this address is a step of its own: a free of it may turn out not to have taken place.
-const SINGLY: u32 = u32::MAX - 1;
-
-impl Touched {
-    /// Forgets all, and makes room for this many events.
-    fn restart(&mut self, event_count: usize) {
-        let slots = (2 * event_count).next_power_of_two().max(2);
-        self.touches.clear();
-        self.table.clear();
-        self.table.resize(slots, 0);
-        self.shift = u64::BITS - slots.ilog2();
+impl StepTable {
+    /// Forgets all, and makes room for this many steps.
+    fn restart(&mut self, steps: usize) {
+        let places = (2 * steps).next_power_of_two().max(2);
+        self.places.clear();
+        self.places.resize(places, 0);
+        self.shift = u64::BITS - places.ilog2();
     }
 
-    fn take_singly(&mut self, address: u64, image: ImageIndex) {
-        let touch = Touch { address, image, first: 0, last: SINGLY };
-        self.find_or_insert(touch);
-    }
-
-    /// The touch of the same address, if there is one already. There are never more touches than half the slots: see
-    /// [`Touched::restart`].
     #[inline]
-    fn find_or_insert(&mut self, touch: Touch) -> Option<&mut Touch> {
-        let mut slot = (spread(touch.address ^ u64::from(touch.image.0) << 48) >> self.shift) as usize;
-        loop {
-            match self.table[slot] {
-                0 => break,
-                found => {
-                    let index = found as usize - 1;
-                    let known = &self.touches[index];
-                    if known.address == touch.address && known.image == touch.image {
-                        return Some(&mut self.touches[index]);
-                    }
-                }
+    fn find<B>(&self, steps: &Steps<B>, address: u64, image: ImageIndex) -> Place {
+        let mut place = (spread(address ^ u64::from(image.0) << 48) >> self.shift) as usize;
+        while self.places[place] != 0 {
+            let found = self.places[place] as usize;
+            let (shard, index) = (found % SHARDS, found / SHARDS - 1);
+            let step = &steps[shard][index];
+            if step.address == address && step.image == image {
+                return Place::Taken { shard, index };
             }
-            slot = (slot + 1) & (self.table.len() - 1);
+            place = (place + 1) & (self.places.len() - 1);
         }
-        self.touches.push(touch);
-        self.table[slot] = self.touches.len() as u32;
-        None
+        Place::Free(place)
+    }
+
+    #[inline]
+    fn fill(&mut self, place: usize, shard: usize, index: usize) {
+        self.places[place] = ((index + 1) * SHARDS + shard) as u32;
     }
 }
 

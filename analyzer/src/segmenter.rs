@@ -45,7 +45,7 @@ struct Departure {
 }
 
 impl<B: Birth> Segmenter<B> {
-    /// Makes segments of at most so many events.
+    /// Makes segments of at most so many events, or as many more as belong to a stretch.
     pub(crate) fn new(images: &[Image], segment_events: u32) -> Segmenter<B> {
         let indexes = || (0..images.len()).map(|at| ImageIndex(at as u32));
         let departure = |image: ImageIndex| {
@@ -87,7 +87,10 @@ impl<B: Birth> Segmenter<B> {
 
     /// Takes segments that are done with.
     pub(crate) fn reuse(&mut self, segments: impl IntoIterator<Item = Segment<B>>) {
-        self.spares.extend(segments);
+        for mut segment in segments {
+            segment.clear();
+            self.spares.push(segment);
+        }
     }
 
     /// All events have come. Unless others went on, the job ends here with what it holds. The rest goes, or stays.
@@ -147,7 +150,6 @@ impl<B: Birth> Segmenter<B> {
         if !self.current.is_empty() {
             let next = self.spares.pop().unwrap_or_default();
             self.segments.push(std::mem::replace(&mut self.current, next));
-            self.current.clear();
             self.order += u64::from(self.position);
             self.current.first_order = self.order;
             self.position = 0;
@@ -187,18 +189,15 @@ impl<B: Birth> EventSink for Segmenter<B> {
         if self.departed[image.index()] {
             return;
         }
-        let mut start = run.events.start;
-        while start < run.events.end {
-            if self.position == self.segment_events || self.current.mark.is_some() {
-                self.close();
-            }
-            let part = start..run.events.end.min(start + self.segment_events - self.position);
-            for &(at, event) in chunk.rare(&part) {
-                self.apply_rare(self.position + at - part.start, image, thread, chunk, event);
-            }
-            start = part.end;
-            self.position += part.end - part.start;
-            self.current.push(image, thread, clock_ns, chunk, part);
+        let events = run.events.end - run.events.start;
+        let is_full = self.segment_events.saturating_sub(self.position) < events;
+        if is_full && run.begins_stretch || self.current.mark.is_some() {
+            self.close();
         }
+        for &(at, event) in chunk.rare(run) {
+            self.apply_rare(self.position + at - run.events.start, image, thread, chunk, event);
+        }
+        self.current.push(image, thread, clock_ns, self.position, chunk, run);
+        self.position += events;
     }
 }

@@ -32,13 +32,15 @@ pub(crate) fn replay_selected<O: Observer + Send>(trace: &Trace, selection: &Sel
 struct Selected<'a, O> {
     observer: O,
     filter: SiteFilter<'a>,
+    selects_all: bool,
     /// By site.
     included: Vec<bool>,
 }
 
 impl<'a, O: Observer> Selected<'a, O> {
     fn new(trace: &'a Trace, selection: &'a Selection, observer: O) -> Selected<'a, O> {
-        Selected { observer, filter: SiteFilter::new(trace, selection), included: Vec::new() }
+        let filter = SiteFilter::new(trace, selection);
+        Selected { observer, filter, selects_all: selection.is_all(), included: Vec::new() }
     }
 }
 
@@ -63,6 +65,15 @@ impl<O: Observer> Observer for Selected<'_, O> {
         if self.included[change.site.index()] {
             self.observer.gone(change, ns);
         }
+    }
+
+    fn needs_only_what_remains(&mut self, rise_bytes: u64) -> bool {
+        self.selects_all && self.observer.needs_only_what_remains(rise_bytes)
+    }
+
+    #[inline]
+    fn remains(&mut self, change: &Change<O::Birth>) {
+        self.observer.remains(change);
     }
 
     fn failed(&mut self, failure: &Failure) {

@@ -1,9 +1,12 @@
 //! Sites: what memory is accounted to.
 
+use std::hash::BuildHasherDefault;
+
 use format::{Domain, MappingKind, StackId, ThreadNumber};
 use hashbrown::HashMap;
 
 use crate::image::ImageIndex;
+use crate::spread::NumberHasher;
 
 /// Dense index of a [`Site`] in the order of first use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,16 +75,22 @@ pub(crate) struct Site {
     pub(crate) category: Category,
 }
 
+/// By the number of the stack.
+type IdsOfStacks = HashMap<u64, SiteId, BuildHasherDefault<NumberHasher>>;
+
 /// Numbers sites in the order of first use.
 #[derive(Default)]
 pub(crate) struct SiteIds {
-    ids: HashMap<Site, SiteId>,
+    /// For each thread and category, by call stack: there may be millions.
+    ids: HashMap<(ImageIndex, ThreadNumber, Category), IdsOfStacks>,
     sites: Vec<Site>,
 }
 
 impl SiteIds {
     pub(crate) fn id_of(&mut self, site: Site) -> SiteId {
-        *self.ids.entry(site).or_insert_with(|| {
+        let Site { image, thread, stack, category } = site;
+        let ids = self.ids.entry((image, thread, category)).or_default();
+        *ids.entry(stack.number()).or_insert_with(|| {
             self.sites.push(site);
             SiteId((self.sites.len() - 1) as u32)
         })

@@ -4,6 +4,8 @@
 pub(crate) const NO_DISTANCE: u32 = 1 << (DISTANCE_BITS - 1);
 /// Bits that a distance takes.
 const DISTANCE_BITS: u32 = 24;
+/// The largest number that a distance is told by.
+pub(crate) const MOST_DISTANCE: u32 = (1 << DISTANCE_BITS) - 1;
 /// Bytes that a distance takes.
 pub(crate) const DISTANCE_BYTES: usize = DISTANCE_BITS as usize / 8;
 

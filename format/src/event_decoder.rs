@@ -1,6 +1,6 @@
 //! Bytes to events: the inverse of `event_encoder.rs`, for bytes that may be damaged.
 
-use crate::distance::{DISTANCE_BYTES, NO_DISTANCE, at_distance, at_far_distance};
+use crate::distance::{DISTANCE_BYTES, MOST_DISTANCE, NO_DISTANCE, at_distance, at_far_distance};
 use crate::error::FormatError;
 use crate::event::{Domain, Event, MappingKind};
 use crate::event_encoder::{
@@ -39,38 +39,52 @@ impl<'a> EventDecoder<'a> {
         self.at
     }
 
+    /// Tells all events that are left, up to one that cannot be read. The same as going through them one by one, and twice as
+    /// fast: what most of them are need not be asked again.
     #[inline]
-    fn decode(&mut self, at: &mut usize) -> Result<Event, FormatError> {
+    pub fn tell(mut self, listener: &mut impl EventListener) -> Result<(), FormatError> {
+        while self.at < self.bytes.len() {
+            let mut at = self.at;
+            self.decode(&mut at, listener)?;
+            self.at = at;
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn decode(&mut self, at: &mut usize, listener: &mut impl EventListener) -> Result<(), FormatError> {
         let offset = *at;
         let first = self.bytes[offset];
         if u16::from(first) & 1 == HEAD_ALLOC {
-            self.alloc_at_site(at)
+            let Alloc { domain, address, size, stack } = self.alloc_at_site(at)?;
+            listener.alloc(domain, address, size, stack);
         } else if u16::from(first) & 3 == HEAD_FREE {
-            self.free_nearby(at)
+            let address = self.free_nearby(at)?;
+            listener.free(address);
         } else {
             *at += 1;
-            self.other(at, first, offset)
+            let event = self.other(at, first, offset)?;
+            listener.event(event);
         }
+        Ok(())
     }
 
-    #[inline]
-    fn alloc_at_site(&mut self, at: &mut usize) -> Result<Event, FormatError> {
-        let head = self.word(at)?;
+    #[inline(always)]
+    fn alloc_at_site(&mut self, at: &mut usize) -> Result<Alloc, FormatError> {
+        let (head, distance) = self.head_and_distance(at, ALLOC_DISTANCE)?;
         let (domain, size, stack) = self.model.site_of_code(head >> ALLOC_CODE_SHIFT);
         let (class, room) = Class::of(domain, size);
-        let distance = if head & ALLOC_DISTANCE == 0 { NO_DISTANCE } else { self.distance(at)? };
         let address = at_distance(self.model.likely_address(class), distance);
         self.model.note_alloc(class, room, address);
-        Ok(Event::Alloc { domain, address, size, stack })
+        Ok(Alloc { domain, address, size, stack })
     }
 
-    #[inline]
-    fn free_nearby(&mut self, at: &mut usize) -> Result<Event, FormatError> {
-        let head = self.word(at)?;
-        let distance = if head & FREE_DISTANCE == 0 { NO_DISTANCE } else { self.distance(at)? };
+    #[inline(always)]
+    fn free_nearby(&mut self, at: &mut usize) -> Result<u64, FormatError> {
+        let (head, distance) = self.head_and_distance(at, FREE_DISTANCE)?;
         let address = at_distance(self.model.last_of_region(head >> FREE_CODE_SHIFT), distance);
         self.model.note_free(address);
-        Ok(Event::Free { address })
+        Ok(address)
     }
 
     #[inline]
@@ -104,6 +118,23 @@ impl<'a> EventDecoder<'a> {
         self.model.last_far_free = address;
         self.model.note_free(address);
         Ok(Event::Free { address })
+    }
+
+    /// Two bytes, and the three of a distance behind them if this flag is set in the first ones. Whether it is can hardly be
+    /// foreseen, so there is no branch for that, but at the end of a chunk.
+    #[inline(always)]
+    fn head_and_distance(&self, at: &mut usize, flag: u16) -> Result<(u16, u32), FormatError> {
+        let Some(bytes) = self.bytes.get(*at..).and_then(|rest| rest.first_chunk()) else {
+            let head = self.word(at)?;
+            let distance = if head & flag == 0 { NO_DISTANCE } else { self.distance(at)? };
+            return Ok((head, distance));
+        };
+        let word = u64::from_le_bytes(*bytes);
+        let head = word as u16;
+        let is_set = head & flag != 0;
+        let mask = u32::from(is_set).wrapping_neg();
+        *at += size_of::<u16>() + DISTANCE_BYTES * usize::from(is_set);
+        Ok((head, (word >> u16::BITS) as u32 & MOST_DISTANCE & mask | NO_DISTANCE & !mask))
     }
 
     /// A number of two bytes, the lowest one first.
@@ -197,6 +228,44 @@ impl<'a> EventDecoder<'a> {
     }
 }
 
+/// Who is told events, those by themselves that most events are.
+pub trait EventListener {
+    /// An [`Event::Alloc`].
+    fn alloc(&mut self, domain: Domain, address: u64, size: u64, stack: StackId);
+    /// An [`Event::Free`].
+    fn free(&mut self, address: u64);
+    /// Any event.
+    fn event(&mut self, event: Event);
+}
+
+/// An [`Event::Alloc`].
+struct Alloc {
+    domain: Domain,
+    address: u64,
+    size: u64,
+    stack: StackId,
+}
+
+/// Keeps the last event.
+struct LastEvent(Option<Event>);
+
+impl EventListener for LastEvent {
+    #[inline]
+    fn alloc(&mut self, domain: Domain, address: u64, size: u64, stack: StackId) {
+        self.0 = Some(Event::Alloc { domain, address, size, stack });
+    }
+
+    #[inline]
+    fn free(&mut self, address: u64) {
+        self.0 = Some(Event::Free { address });
+    }
+
+    #[inline]
+    fn event(&mut self, event: Event) {
+        self.0 = Some(event);
+    }
+}
+
 impl Iterator for EventDecoder<'_> {
     type Item = Result<Event, FormatError>;
 
@@ -206,10 +275,11 @@ impl Iterator for EventDecoder<'_> {
             return None;
         }
         let mut at = self.at;
-        match self.decode(&mut at) {
-            Ok(event) => {
+        let mut event = LastEvent(None);
+        match self.decode(&mut at, &mut event) {
+            Ok(()) => {
                 self.at = at;
-                Some(Ok(event))
+                event.0.map(Ok)
             }
             Err(error) => {
                 // Nothing after this can be believed: the iteration ends with the error.

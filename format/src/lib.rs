@@ -42,7 +42,7 @@ pub use chunk::{ChunkCheck, ChunkHeader, ChunkKind, ChunkWriter, decompress, fin
 pub use definition::{Definition, DefinitionReader, LineTableFormat, NoticeKind, encode_definition};
 pub use error::FormatError;
 pub use event::{Domain, Event, MappingKind};
-pub use event_decoder::EventDecoder;
+pub use event_decoder::{EventDecoder, EventListener};
 pub use event_encoder::EventEncoder;
 pub use event_room::{EVENT_ROOM_BYTES, EventRoom, ShortEvent};
 pub use header::TraceHeader;
