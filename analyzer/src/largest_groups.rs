@@ -37,11 +37,12 @@ impl<'a> LargestGroups<'a> {
         }
     }
 
-    /// The names of the `count` largest, and the place in them of each site: the place behind the
+    /// The names of the `count` largest that held `least_bytes`, and the place in them of each site: the place behind the
     /// last stands for all others, none for memory that does not count. Groups that never held anything have no name.
-    pub(crate) fn choose(&self, count: usize) -> (Vec<GroupName>, Vec<Option<usize>>) {
+    pub(crate) fn choose(&self, count: usize, least_bytes: u64) -> (Vec<GroupName>, Vec<Option<usize>>) {
         let names = self.groups.names();
-        let mut order: Vec<usize> = (0..self.levels.len()).filter(|&at| self.levels[at].max_live_bytes > 0).collect();
+        let is_large = |&at: &usize| self.levels[at].max_live_bytes >= least_bytes.max(1);
+        let mut order: Vec<usize> = (0..self.levels.len()).filter(is_large).collect();
         order.sort_by_key(|&at| (Reverse(self.levels[at].max_live_bytes), &names[at]));
         order.truncate(count);
         let mut places = vec![order.len(); self.levels.len()];

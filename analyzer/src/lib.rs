@@ -97,7 +97,7 @@ pub use held::{Apart, CallSite, Categories, KindMemory, Kinds, ProcessMemory, St
 pub use layout::{ChunkSum, Layout};
 pub use measure::{Column, Measure, Unit};
 pub use moment::SiteMemory;
-pub use out_of_memory::{FailedAllocation, OutOfMemory, OutOfMemoryCause, out_of_memory};
+pub use out_of_memory::{FailedAllocation, OutOfMemory, OutOfMemoryCause, out_of_memory, out_of_memory_of};
 pub use outline::{Outline, Summary};
 pub use peak::{Peak, peak, peak_of};
 pub use progress::Progress;

@@ -26,8 +26,8 @@ pub(crate) struct MemoryWant {
     pub(crate) failure: Option<(Failure, u64)>,
     /// How many calls failed.
     pub(crate) failures: u64,
-    /// When the job ended, nanoseconds of the monotonic clock, and what was alive then.
-    pub(crate) end: (u64, u64),
+    /// When the job ended, nanoseconds of the monotonic clock.
+    pub(crate) end_ns: u64,
     /// The process, of those that somebody ended, that held most then.
     pub(crate) largest: Option<LargestEnd>,
     /// By image: whether somebody may have ended it.
@@ -46,8 +46,6 @@ pub(crate) struct LargestEnd {
     own_bytes: u64,
     /// Nanoseconds of the monotonic clock.
     pub(crate) ns: u64,
-    /// What was alive then, of all processes.
-    pub(crate) live_bytes: u64,
 }
 
 impl MemoryWant {
@@ -58,7 +56,7 @@ impl MemoryWant {
             kept,
             failure: None,
             failures: 0,
-            end: (0, 0),
+            end_ns: 0,
             largest: None,
             owners: Vec::new(),
             live_bytes: vec![0; may_be_killed.len()],
@@ -92,7 +90,7 @@ impl Observer for MemoryWant {
             return;
         }
         if self.largest.is_none_or(|largest| own_bytes > largest.own_bytes) {
-            self.largest = Some(LargestEnd { image, own_bytes, ns, live_bytes: self.moment.live_bytes() });
+            self.largest = Some(LargestEnd { image, own_bytes, ns });
             if self.kept == Kept::LargestEnd {
                 self.moment.keep();
             }
@@ -100,7 +98,7 @@ impl Observer for MemoryWant {
     }
 
     fn job_ends(&mut self, ns: u64) {
-        self.end = (ns, self.moment.live_bytes());
+        self.end_ns = ns;
         if self.kept == Kept::End {
             self.moment.keep();
         }

@@ -16,6 +16,7 @@ use crate::held::{Apart, CallSite, Categories, Held, ProcessMemory, StackMemory}
 use crate::image::Image;
 use crate::memory_want::{Kept, MemoryWant};
 use crate::replay::{Failure, replay};
+use crate::selection::{Selection, SiteFilter};
 use crate::stack_resolver::StackResolver;
 use crate::trace::Trace;
 
@@ -48,7 +49,7 @@ pub struct OutOfMemory {
     /// The instant: the end of the job, or of the process, if that was killed; else the failed call. Nanoseconds from the
     /// start of the job.
     pub time_ns: u64,
-    /// Bytes alive then, summed over the processes.
+    /// Bytes alive then, summed over the processes; of a part of the memory, those of the part.
     pub live_bytes: u64,
     /// The failed call; of several that at which most was alive.
     pub failed_allocation: Option<FailedAllocation>,
@@ -99,6 +100,12 @@ pub struct FailedAllocation {
 
 /// Finds the instant at which there was no more memory. `None`: nothing shows that there was one.
 pub fn out_of_memory(trace: &Trace) -> Result<Option<OutOfMemory>, AnalyzerError> {
+    out_of_memory_of(trace, &Selection::default())
+}
+
+/// Finds the same instant, and tells what was alive of a part of the memory. (Which part goes by sites: when memory came to
+/// life is not asked for.)
+pub fn out_of_memory_of(trace: &Trace, selection: &Selection) -> Result<Option<OutOfMemory>, AnalyzerError> {
     let Some(cause) = cause(trace) else { return Ok(None) };
     let kept = match cause {
         OutOfMemoryCause::Killed => Kept::End,
@@ -108,15 +115,16 @@ pub fn out_of_memory(trace: &Trace) -> Result<Option<OutOfMemory>, AnalyzerError
     let mut want = MemoryWant::new(kept, trace.images().iter().map(Image::may_be_killed).collect());
     let replayed = replay(trace, &mut want);
     let instant = match cause {
-        OutOfMemoryCause::Killed => Some(want.end),
+        OutOfMemoryCause::Killed => Some(want.end_ns),
         // Else it was one that is not recorded: nothing is known of it.
-        OutOfMemoryCause::ProcessKilled => Some(want.largest.map_or((0, 0), |end| (end.ns, end.live_bytes))),
-        OutOfMemoryCause::AllocationFailed => want.failure.map(|(failure, live_bytes)| (failure.ns, live_bytes)),
+        OutOfMemoryCause::ProcessKilled => Some(want.largest.map_or(0, |end| end.ns)),
+        OutOfMemoryCause::AllocationFailed => want.failure.map(|(failure, _)| failure.ns),
     };
     // What it was stood in a part of the trace that is lost.
-    let Some((time_ns, live_bytes)) = instant else { return Ok(None) };
+    let Some(time_ns) = instant else { return Ok(None) };
     let killed = want.largest.filter(|_| cause == OutOfMemoryCause::ProcessKilled);
-    let held = Held::at(&want.moment, &replayed.sites);
+    let mut filter = SiteFilter::new(trace, selection);
+    let held = Held::of_selected(&want.moment, &replayed.sites, |site| filter.includes(site));
     let (processes, position) = held.by_process(trace);
     let (call_sites, stacks) = held.by_call(trace, &position);
     let (complete, warnings) = trace.judged();
@@ -126,7 +134,7 @@ pub fn out_of_memory(trace: &Trace) -> Result<Option<OutOfMemory>, AnalyzerError
         command: trace.command(),
         cause,
         time_ns: trace.since_start(time_ns),
-        live_bytes,
+        live_bytes: held.live_bytes(),
         failed_allocation: want.failure.map(|(failure, _)| FailedAllocation::new(trace, &failure)),
         failed_allocations: want.failures,
         oom_kills: oom_kills(trace),

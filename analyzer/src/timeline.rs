@@ -24,13 +24,15 @@ pub struct TimelineOptions {
     pub buckets: usize,
     /// How many groups have rows of their own; the rest is one row `(other)`.
     pub rows: usize,
+    /// Groups that never held as much as this have no rows of their own.
+    pub least_bytes: u64,
     /// Which memory, and what the rows are.
     pub query: Query,
 }
 
 impl Default for TimelineOptions {
     fn default() -> TimelineOptions {
-        TimelineOptions { buckets: 200, rows: 20, query: Query::default() }
+        TimelineOptions { buckets: 200, rows: 20, least_bytes: 0, query: Query::default() }
     }
 }
 
@@ -91,7 +93,7 @@ pub struct TimelineRow {
 pub fn timeline(trace: &Trace, options: &TimelineOptions) -> Result<Timeline, AnalyzerError> {
     let Query { selection, grouping } = &options.query;
     let (largest, replayed) = replay_selected(trace, selection, LargestGroups::new(trace, *grouping));
-    let (mut names, row_of_site) = largest.choose(options.rows);
+    let (mut names, row_of_site) = largest.choose(options.rows, options.least_bytes);
     if names.len() < largest.count() {
         names.push(GroupName::other(*grouping));
     }

@@ -4,7 +4,7 @@
 
 mod support;
 
-use analyzer::{OutOfMemory, OutOfMemoryCause, out_of_memory, peak};
+use analyzer::{OutOfMemory, OutOfMemoryCause, Pattern, Selection, out_of_memory, out_of_memory_of, peak};
 use support::open;
 
 const JOB: &str = "
@@ -103,6 +103,24 @@ fn of_several_failed_calls_the_one_at_which_most_was_alive_counts() {
     let frames: Vec<&str> = failed.frames.frames().iter().map(|frame| frame.function.as_str()).collect();
     assert_eq!(frames, ["hold", "ask"]);
     assert_eq!(held(&answer), [("hold", 4000)]);
+}
+
+/// The failed call is the one at which most was alive of all memory, whatever part is asked for.
+#[test]
+fn of_a_part_of_the_memory_the_instant_is_the_same() {
+    let rest = "alloc 8192 3000 stack=2\ntime 2000\nfailed 77 stack=2\nfree 8192\nalloc 8192 2000 stack=1\ntime 3000\n\
+        failed 5 stack=1\nend";
+    let trace = open(&format!("{JOB}{rest}"));
+    let of = |name: &str| {
+        let functions = vec![Pattern::new(name).unwrap()];
+        out_of_memory_of(&trace, &Selection { functions, ..Selection::default() }).unwrap().unwrap()
+    };
+    let asked = of("ask");
+    assert_eq!((asked.time_ns, asked.live_bytes, asked.failed_allocations), (2000, 3000, 2));
+    assert_eq!(held(&asked), [("ask", 3000)]);
+    assert_eq!(asked.categories.heap, 3000);
+    assert_eq!(of("hold").live_bytes, 4000, "all of it is below hold");
+    assert_eq!(held(&of("nobody")), []);
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn answers(bytes: Vec<u8>) -> Vec<String> {
     answers.push(json(check(trace, &budgets, &Selection::default()).unwrap()));
     for (grouping, selection) in [(Grouping::CallSite, Selection::default()), (Grouping::Thread, born)] {
         let query = Query { grouping, selection };
-        let options = TimelineOptions { buckets: 9, rows: 2, query: query.clone() };
+        let options = TimelineOptions { buckets: 9, rows: 2, least_bytes: 2, query: query.clone() };
         let range = Range { from_ns: 50, to_ns: 500 };
         let churn = views::churn(trace, &query).unwrap();
         let mut picture = Vec::new();

@@ -5,13 +5,13 @@
 mod support;
 
 use analyzer::sql::{Cell, Question, TABLES};
-use analyzer::views::{self, When};
-use analyzer::{Trace, peak};
+use analyzer::views::{self, Query, When};
+use analyzer::{Selection, Trace, peak};
 use proptest::prelude::*;
 use support::steps::{granularity, steps, story};
 
 fn rows(trace: &Trace, question: &str) -> Vec<Vec<Cell>> {
-    let answer = Question::new(trace, question).unwrap().answer().unwrap();
+    let answer = Question::new(trace, &Selection::default(), question).unwrap().answer().unwrap();
     assert!(answer.complete, "{:?}", answer.warnings);
     (0..answer.height()).map(|at| answer.row(at)).collect()
 }
@@ -56,6 +56,18 @@ proptest! {
             (function.clone(), whole(&row[1]))
         }).filter(|(_, bytes)| *bytes > 0).collect();
         prop_assert_eq!(of_sql, of_churn);
+        let selection = Selection { processes: vec![10], born: Some((50, 400)), ..Selection::default() };
+        let query = Query { selection: selection.clone(), ..Query::default() };
+        let allocated = views::churn(&trace, &query).unwrap().total.allocated_bytes;
+        let left = views::at(&trace, When::End, &query).unwrap().total.bytes;
+        for (question, expected) in [
+            ("SELECT SUM(bytes) FROM allocations", allocated),
+            ("SELECT SUM(allocated_bytes) FROM stacks", allocated),
+            ("SELECT SUM(end_bytes) FROM call_sites", left),
+        ] {
+            let answer = Question::new(&trace, &selection, question).unwrap().answer().unwrap();
+            prop_assert_eq!(whole(&answer.row(0)[0]), expected, "{}", question);
+        }
         // Nothing ends before it begins.
         let wrong = "SELECT COUNT(*) FROM allocations WHERE freed_order < allocated_order OR freed_s < allocated_s";
         prop_assert_eq!(numbers(&trace, wrong)[0], 0);
@@ -91,7 +103,8 @@ fn what_is_damaged_is_told() {
     let at = bytes.len() / 2;
     bytes[at] ^= 0x55;
     let trace = Trace::from_bytes("t".into(), bytes).unwrap();
-    let answer = Question::new(&trace, "SELECT COUNT(*) FROM allocations").unwrap().answer().unwrap();
+    let answer =
+        Question::new(&trace, &Selection::default(), "SELECT COUNT(*) FROM allocations").unwrap().answer().unwrap();
     assert!(!answer.complete && !answer.warnings.is_empty(), "{answer:?}");
 }
 
@@ -99,7 +112,7 @@ fn what_is_damaged_is_told() {
 fn what_is_no_question_is_an_error() {
     let trace = support::open("process 10\nalloc 16 100\nend");
     for question in ["", "SELECT", "SELECT * FROM nothing", "SELECT no FROM stacks", "DROP TABLE stacks; SELECT 1"] {
-        let answer = Question::new(&trace, question).and_then(Question::answer);
+        let answer = Question::new(&trace, &Selection::default(), question).and_then(Question::answer);
         assert!(answer.is_err(), "{question}: {answer:?}");
     }
 }

@@ -63,6 +63,20 @@ fn rows_add_up_and_the_rest_is_a_row_of_its_own() {
 }
 
 #[test]
+fn what_never_held_enough_is_one_of_the_others() {
+    let rows = |least_bytes| {
+        let options = TimelineOptions { buckets: 1, least_bytes, ..Default::default() };
+        let timeline = timeline(&open(STORY), &options).unwrap();
+        let rows = timeline.rows.iter();
+        rows.map(|row| (name(&row.group).to_owned(), row.max_live_bytes)).collect::<Vec<_>>()
+    };
+    let row = |name: &str, most: u64| (name.to_owned(), most);
+    assert_eq!(rows(35), [row("big", 700), row("tiny", 35), row("(other)", 20)]);
+    assert_eq!(rows(36), [row("big", 700), row("(other)", 35)]);
+    assert_eq!(rows(701).len(), 1);
+}
+
+#[test]
 fn without_others_there_is_no_row_for_them() {
     let timeline = timeline_of(STORY, 1, 3);
     let functions: Vec<&str> = timeline.rows.iter().map(|row| name(&row.group)).collect();
@@ -147,7 +161,7 @@ proptest! {
         for grouping in [Grouping::CallSite, Grouping::Function, Grouping::Thread, Grouping::Process] {
             let functions = functions.iter().map(|name| Pattern::new(name).unwrap()).collect();
             let query = Query { selection: Selection { functions, ..Selection::default() }, grouping };
-            let options = TimelineOptions { buckets, rows: 1000, query };
+            let options = TimelineOptions { buckets, rows: 1000, least_bytes: 0, query };
             let answer = timeline(&trace, &options).unwrap();
 
             let mut now = BTreeMap::<String, u64>::new();

@@ -18,7 +18,9 @@ use crate::change::{Change, ChangeKind};
 use crate::error::AnalyzerError;
 use crate::groups::category_name;
 use crate::image::ImageIndex;
-use crate::replay::{Observer, replay};
+use crate::replay::Observer;
+use crate::selected_replay::replay_selected;
+use crate::selection::Selection;
 use crate::site::Site;
 use crate::sql::site_stacks::SiteStacks;
 use crate::tables::{column, seconds};
@@ -46,10 +48,10 @@ impl AllocationsFile {
 
 /// `allocated_s,freed_s,allocated_order,freed_order,bytes,category,process,thread,stack`: in the order in which they were
 /// freed, about; those that a process has not freed come when it ends.
-pub(super) fn write(trace: &Trace) -> Result<AllocationsFile, AnalyzerError> {
+pub(super) fn write(trace: &Trace, selection: &Selection) -> Result<AllocationsFile, AnalyzerError> {
     let file = NamedTempFile::with_prefix("fil-allocations-")?;
     let writer = ParquetWriter::new(file.reopen()?).with_compression(ParquetCompression::Lz4Raw);
-    let mut observer = Rows {
+    let observer = Rows {
         trace,
         stacks: SiteStacks::new(trace),
         sites: Vec::new(),
@@ -60,7 +62,7 @@ pub(super) fn write(trace: &Trace) -> Result<AllocationsFile, AnalyzerError> {
         batches: writer.batched(to_table(&[], &[])?.schema())?,
         failed: None,
     };
-    replay(trace, &mut observer);
+    let (observer, _) = replay_selected(trace, selection, observer);
     observer.finish()?;
     Ok(AllocationsFile { file })
 }

@@ -8,7 +8,8 @@
 //! - `allocations`: every block with its birth and its end. It may be larger than memory, so it is written into a temporary
 //!   file, from which polars reads as much at once as it needs (`allocations`).
 //!
-//! Stacks have the same numbers in all tables: those of their first appearance in the replay.
+//! Stacks have the same numbers in all tables: those of their first appearance in the replay. A selection is for the memory
+//! in the first three and in `allocations`.
 
 mod allocations;
 mod cells;
@@ -22,9 +23,11 @@ use polars::sql::{SQLContext, extract_table_identifiers};
 use tempfile::NamedTempFile;
 
 use crate::error::AnalyzerError;
+use crate::selection::Selection;
 use crate::tables;
 use crate::timeline::{TimelineOptions, timeline};
 use crate::trace::Trace;
+use crate::views::Query;
 
 pub use cells::{Cell, SqlAnswer};
 
@@ -37,6 +40,7 @@ pub const TABLES: [&str; 7] = ["call_sites", "stacks", "timeline", "allocations"
 /// A question in SQL, with the tables that it names.
 pub struct Question<'a> {
     trace: &'a Trace,
+    selection: &'a Selection,
     text: &'a str,
     context: SQLContext,
     /// What `allocations` is read from: it is there as long as the question is.
@@ -44,10 +48,10 @@ pub struct Question<'a> {
 }
 
 impl<'a> Question<'a> {
-    /// Makes the tables. polars' own guide says which SQL that is.
-    pub fn new(trace: &'a Trace, text: &'a str) -> Result<Question<'a>, AnalyzerError> {
+    /// Makes the tables, of the memory that is selected. polars' own guide says which SQL that is.
+    pub fn new(trace: &'a Trace, selection: &'a Selection, text: &'a str) -> Result<Question<'a>, AnalyzerError> {
         let named = extract_table_identifiers(text, false, true).map_err(not_answered)?;
-        let mut question = Question { trace, text, context: SQLContext::new(), _file: None };
+        let mut question = Question { trace, selection, text, context: SQLContext::new(), _file: None };
         for name in TABLES.iter().filter(|name| named.iter().any(|named| named.eq_ignore_ascii_case(name))) {
             let table = question.table(name)?;
             question.context.register(name, table);
@@ -56,18 +60,19 @@ impl<'a> Question<'a> {
     }
 
     fn table(&mut self, name: &str) -> Result<LazyFrame, AnalyzerError> {
-        let trace = self.trace;
+        let Question { trace, selection, .. } = *self;
         Ok(match name {
-            "call_sites" => totals::call_sites(trace)?.lazy(),
-            "stacks" => totals::stacks(trace)?.lazy(),
+            "call_sites" => totals::call_sites(trace, selection)?.lazy(),
+            "stacks" => totals::stacks(trace, selection)?.lazy(),
             "timeline" => {
-                let options = TimelineOptions { rows: CALL_SITES_OVER_TIME, ..TimelineOptions::default() };
+                let query = Query { selection: selection.clone(), ..Query::default() };
+                let options = TimelineOptions { rows: CALL_SITES_OVER_TIME, query, ..TimelineOptions::default() };
                 tables::timeline(&timeline(trace, &options)?)?.lazy()
             }
             "processes" => jobs::processes(trace)?.lazy(),
             "threads" => jobs::threads(trace)?.lazy(),
             "rss" => jobs::rss(trace)?.lazy(),
-            _ => allocations::write(trace)?.read(&mut self._file)?,
+            _ => allocations::write(trace, selection)?.read(&mut self._file)?,
         })
     }
 

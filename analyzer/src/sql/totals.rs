@@ -15,8 +15,8 @@ use crate::totals::{SiteTotals, Totals};
 use crate::trace::Trace;
 
 /// `function,file,line`, then the numbers.
-pub(super) fn call_sites(trace: &Trace) -> Result<DataFrame, AnalyzerError> {
-    let (stacks, tree) = by_stack(trace);
+pub(super) fn call_sites(trace: &Trace, selection: &Selection) -> Result<DataFrame, AnalyzerError> {
+    let (stacks, tree) = by_stack(trace, selection);
     let mut call_sites = BTreeMap::<(&str, &str, u32), Totals>::new();
     for (stack, totals) in &stacks {
         call_sites.entry(innermost(&tree, *stack)).or_default().add(totals);
@@ -27,8 +27,8 @@ pub(super) fn call_sites(trace: &Trace) -> Result<DataFrame, AnalyzerError> {
 
 /// `stack,depth,frames,function,file,line`, then the numbers. The frames are those from the outermost on, as
 /// `function (file:line)`, with `; ` between them.
-pub(super) fn stacks(trace: &Trace) -> Result<DataFrame, AnalyzerError> {
-    let (stacks, tree) = by_stack(trace);
+pub(super) fn stacks(trace: &Trace, selection: &Selection) -> Result<DataFrame, AnalyzerError> {
+    let (stacks, tree) = by_stack(trace, selection);
     let names: Vec<_> = stacks.keys().map(|stack| innermost(&tree, *stack)).collect();
     let frames = |stack: &NodeId| {
         let mut frames: Vec<String> = tree
@@ -69,11 +69,11 @@ fn innermost(tree: &CallTree, stack: NodeId) -> (&str, &str, u32) {
     }
 }
 
-/// What every stack had that ever held memory which counts.
-fn by_stack(trace: &Trace) -> (BTreeMap<NodeId, Totals>, CallTree) {
+/// What every stack had that ever held memory which counts and is selected.
+fn by_stack(trace: &Trace, selection: &Selection) -> (BTreeMap<NodeId, Totals>, CallTree) {
     let mut stacks = SiteStacks::new(trace);
     let mut by_stack = BTreeMap::<NodeId, Totals>::new();
-    for (site, totals) in SiteTotals::of(trace, &Selection::default()).sites {
+    for (site, totals) in SiteTotals::of(trace, selection).sites {
         let stack = stacks.of(&site);
         if site.category.counts() {
             by_stack.entry(stack).or_default().add(&totals);

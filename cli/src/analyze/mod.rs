@@ -99,25 +99,29 @@ fn answer(
         grouping: arguments.form.by.map_or(Grouping::CallSite, grouping),
     };
     query.selection.not_there(trace).iter().for_each(|sentence| warn(sentence));
+    let least_bytes = output::least_bytes(&arguments.form);
     match view {
-        View::Peak if query.grouping == Grouping::CallSite => peak(arguments, &query, output),
+        View::Peak if query.grouping == Grouping::CallSite => peak(arguments, least_bytes, &query, output),
         View::Timeline => timeline::timeline(&arguments.form, query, output),
-        View::OutOfMemory => out_of_memory(output),
-        View::Peaks(number) => other_views::peaks(*number, arguments.form.rows, &query, output),
-        View::WhatIfFreed(site) => other_views::what_if(site, &query, output),
+        View::OutOfMemory => out_of_memory(least_bytes, &query, output),
+        View::Peaks(number) => other_views::peaks(*number, &arguments.form, &query, output),
+        View::WhatIfFreed(site) => other_views::what_if(site, least_bytes, &query, output),
         View::Sizes => other_views::sizes(&query, output),
         View::Overhead => overhead_text::overhead(arguments.form.buckets, &arguments.filters.process, output),
-        View::Sql(question) => sql_text::sql(question, output),
+        View::Sql(question) => sql_text::sql(question, &query.selection, output),
         about_calls => call_views::write(about_calls, arguments, &query, output),
     }
 }
 
-fn peak<W: Write>(arguments: &AnalyzeArguments, query: &Query, mut output: Output<W>) -> Result<(), CliError> {
+fn peak<W: Write>(
+    arguments: &AnalyzeArguments,
+    least_bytes: u64,
+    query: &Query,
+    mut output: Output<W>,
+) -> Result<(), CliError> {
     let mut peak = analyzer::peak_of(output.trace, &query.selection)?;
-    if let Some(least) = arguments.form.min_bytes {
-        peak.call_sites.retain(|row| row.live_bytes >= least.as_u64());
-        peak.stacks.retain(|row| row.live_bytes >= least.as_u64());
-    }
+    peak.call_sites.retain(|row| row.live_bytes >= least_bytes);
+    peak.stacks.retain(|row| row.live_bytes >= least_bytes);
     output.write(
         &peak,
         || tables::call_sites(&peak.call_sites, peak.peak_bytes),
@@ -130,8 +134,12 @@ fn peak<W: Write>(arguments: &AnalyzeArguments, query: &Query, mut output: Outpu
 }
 
 /// In JSON there is an answer to whether there was one, too: null.
-fn out_of_memory<W: Write>(mut output: Output<W>) -> Result<(), CliError> {
-    let want = analyzer::out_of_memory(output.trace)?;
+fn out_of_memory<W: Write>(least_bytes: u64, query: &Query, mut output: Output<W>) -> Result<(), CliError> {
+    let mut want = analyzer::out_of_memory_of(output.trace, &query.selection)?;
+    if let Some(want) = &mut want {
+        want.call_sites.retain(|row| row.live_bytes >= least_bytes);
+        want.stacks.retain(|row| row.live_bytes >= least_bytes);
+    }
     let (call_sites, live_bytes) = want.as_ref().map_or((&[][..], 0), |want| (&want.call_sites, want.live_bytes));
     output.write(
         &want,

@@ -6,9 +6,10 @@ use analyzer::bytes::human_bytes;
 use analyzer::views::{self, LeftOut, Peaks, Query, Sizes, WhatIf, Without};
 use analyzer::{Pattern, Trace, tables};
 
-use crate::analyze::output::Output;
+use crate::analyze::output::{Output, least_bytes};
 use crate::analyze::table::{self, TableLine};
 use crate::analyze::view_table::{header, texts};
+use crate::arguments::Forms;
 use crate::error::CliError;
 use crate::quantities::{count, count_of, duration, share};
 
@@ -20,19 +21,28 @@ const BAR: usize = 40;
 /// The highest peaks.
 pub(crate) fn peaks<W: Write>(
     number: u32,
-    rows: Option<u32>,
+    forms: &Forms,
     query: &Query,
     mut output: Output<W>,
 ) -> Result<(), CliError> {
-    let peaks = views::peaks(output.trace, number as usize, query)?;
-    output.rows = rows.map_or(ROWS_OF_A_PEAK, |rows| rows as usize);
+    let mut peaks = views::peaks(output.trace, number as usize, query)?;
+    for peak in &mut peaks.peaks {
+        peak.rows.retain(|row| row.measure.bytes >= least_bytes(forms));
+    }
+    output.rows = forms.rows.map_or(ROWS_OF_A_PEAK, |rows| rows as usize);
     output.write(&peaks, || tables::peaks(&peaks), |output| write_peaks(&peaks, output))
 }
 
 /// The peak without a call site, or without the best if none is named.
-pub(crate) fn what_if<W: Write>(site: &str, query: &Query, mut output: Output<W>) -> Result<(), CliError> {
+pub(crate) fn what_if<W: Write>(
+    site: &str,
+    least_bytes: u64,
+    query: &Query,
+    mut output: Output<W>,
+) -> Result<(), CliError> {
     let left_out = if site.is_empty() { LeftOut::Best } else { LeftOut::Named(Pattern::new(site)?) };
-    let answer = views::what_if(output.trace, &left_out, query)?;
+    let mut answer = views::what_if(output.trace, &left_out, query)?;
+    answer.without.retain(|without| without.live_bytes >= least_bytes);
     output.write(&answer, || tables::what_if(&answer, query.grouping), |output| write_what_if(&answer, query, output))
 }
 

@@ -60,6 +60,11 @@ pub(crate) fn rows_of(forms: &Forms) -> usize {
     forms.rows.unwrap_or(PEAK_ROWS) as usize
 }
 
+/// What a row must have to be shown.
+pub(crate) fn least_bytes(forms: &Forms) -> u64 {
+    forms.min_bytes.map_or(0, |least| least.as_u64())
+}
+
 impl<W: Write> Output<'_, W> {
     /// Writes an answer: as it is, as a table, or as text.
     pub(crate) fn write(

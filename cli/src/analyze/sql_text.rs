@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use analyzer::Selection;
 use analyzer::sql::{Cell, Question, SqlAnswer};
 use comfy_table::{Cell as TableCell, CellAlignment, Table};
 
@@ -12,8 +13,8 @@ use crate::error::CliError;
 use crate::quantities::count_of;
 
 /// Answers and writes.
-pub(crate) fn sql<W: Write>(text: &str, mut output: Output<W>) -> Result<(), CliError> {
-    let question = Question::new(output.trace, text)?;
+pub(crate) fn sql<W: Write>(text: &str, selection: &Selection, mut output: Output<W>) -> Result<(), CliError> {
+    let question = Question::new(output.trace, selection, text)?;
     // Where polars panics, what it has to say of that is nothing for users: the answer is an error like others.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| ()));

@@ -6,7 +6,7 @@ use analyzer::bytes::human_bytes;
 use analyzer::views::Query;
 use analyzer::{Timeline, TimelineOptions, TimelineRow, tables};
 
-use crate::analyze::output::Output;
+use crate::analyze::output::{Output, least_bytes};
 use crate::analyze::table::{self, TableLine};
 use crate::analyze::view_table::{header, texts};
 use crate::analyze::{Form, timeline_plot};
@@ -24,7 +24,7 @@ const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█
 /// Answers and writes.
 pub(crate) fn timeline<W: Write>(forms: &Forms, query: Query, mut output: Output<W>) -> Result<(), CliError> {
     let is_for_people = matches!(output.form, Form::Text);
-    let mut options = TimelineOptions { query, ..TimelineOptions::default() };
+    let mut options = TimelineOptions { least_bytes: least_bytes(forms), query, ..TimelineOptions::default() };
     if let Some(buckets) = forms.buckets {
         options.buckets = buckets as usize;
     } else if is_for_people {

@@ -89,26 +89,28 @@ impl View {
         let is_of_calls = self.is_of_calls();
         let is_over_time = matches!(self, View::Timeline | View::Overhead);
         let has_rows = is_of_calls || matches!(self, View::Peaks(_) | View::WhatIfFreed(_) | View::Timeline);
-        let is_filtered = has_rows || *self == View::Sizes;
+        let is_out_of_memory = *self == View::OutOfMemory;
+        let is_filtered = has_rows || matches!(self, View::Sizes | View::Sql(_));
+        let is_filtered_by_site = is_filtered || is_out_of_memory;
         let has_stacks = *self == View::Peak || is_of_calls;
         let shaped = shapes.merge_functions || shapes.hide_imports || shapes.collapse_recursion || shapes.invert;
         let shows_stacks = form.flamegraph.is_some() || !has_form && matches!(self, View::Stack(_));
         let is_total = form.by == Some(Rows::Total);
         let is_stack = matches!(self, View::Stack(_));
-        let rows = has_rows || matches!(self, View::OutOfMemory | View::Sql(_) | View::Overhead);
+        let rows = has_rows || is_out_of_memory || matches!(self, View::Sql(_) | View::Overhead);
         for (option, given, goes) in [
             ("--rows", form.rows.is_some(), rows),
             ("--by", form.by.is_some() && !is_total, has_rows && !is_stack),
             ("--by total", is_total, *self == View::Timeline),
             ("--buckets", form.buckets.is_some(), is_over_time),
-            ("--min-bytes", form.min_bytes.is_some(), is_of_calls),
+            ("--min-bytes", form.min_bytes.is_some(), has_rows || is_out_of_memory),
             ("--flamegraph", form.flamegraph.is_some(), has_stacks),
             ("--merge-functions and its like", shaped, shows_stacks),
-            ("--process", !filters.process.is_empty(), is_filtered || *self == View::Overhead),
-            ("--thread", !filters.thread.is_empty(), is_filtered),
-            ("--category", !filters.category.is_empty(), is_filtered),
-            ("--function", !filters.function.is_empty(), is_filtered),
-            ("--file", !filters.file.is_empty(), is_filtered),
+            ("--process", !filters.process.is_empty(), is_filtered_by_site || *self == View::Overhead),
+            ("--thread", !filters.thread.is_empty(), is_filtered_by_site),
+            ("--category", !filters.category.is_empty(), is_filtered_by_site),
+            ("--function", !filters.function.is_empty(), is_filtered_by_site),
+            ("--file", !filters.file.is_empty(), is_filtered_by_site),
             ("--from", filters.from.is_some(), is_filtered),
             ("--until", filters.until.is_some(), is_filtered),
         ] {
@@ -199,8 +201,9 @@ mod tests {
             "--overhead --thread worker",
             "--peak --invert",
             "--stack f --invert --json",
-            "--peaks 2 --min-bytes 1MB",
-            "--sql SELECT --process 3",
+            "--sizes --min-bytes 1MB",
+            "--sql SELECT --min-bytes 1MB",
+            "--out-of-memory --from 1",
         ] {
             view(line).expect_err(line);
         }
@@ -222,6 +225,10 @@ mod tests {
             ("--peak --lifetimes --by function", View::PeakLifetimes),
             ("--sizes --thread worker", View::Sizes),
             ("--overhead --buckets 10 --process 3", View::Overhead),
+            ("--sql SELECT --process 3 --until 2", View::Sql("SELECT".to_owned())),
+            ("--out-of-memory --function f --min-bytes 1MB", View::OutOfMemory),
+            ("--peaks 2 --min-bytes 1MB", View::Peaks(2)),
+            ("--timeline --min-bytes 1MB", View::Timeline),
             ("--temporary --by function --rows 3", View::Temporary(1)),
             ("--temporary=5", View::Temporary(5)),
             ("--leaks --parquet a.parquet", View::Leaks),

@@ -102,7 +102,8 @@ pub(crate) struct Forms {
     /// What the rows are: call-site, function, file, package, thread, process or category; of the timeline also total
     #[arg(long, value_enum, hide_possible_values = true, value_name = "ROWS")]
     pub(crate) by: Option<Rows>,
-    /// Leave out rows and call stacks with less than this, as in 500KB or 1MiB
+    /// Leave out rows and call stacks with less than this, as in 500KB or 1MiB; what never held as much has no row of its own in
+    /// the timeline
     #[arg(long, value_name = "SIZE")]
     pub(crate) min_bytes: Option<ByteSize>,
     /// Steps of time [default: 200, or as many as the plot has room for; of --overhead the rows]

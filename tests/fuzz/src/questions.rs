@@ -70,7 +70,7 @@ fn ask_views(trace: &Trace, peak: &Peak) {
     ];
     let shape = Shape { by_function: true, hide_imports: true, collapse_recursion: true, inverted: true };
     for query in &queries {
-        let options = TimelineOptions { buckets: 3, rows: 1, query: query.clone() };
+        let options = TimelineOptions { buckets: 3, rows: 1, least_bytes: 2, query: query.clone() };
         let timeline = analyzer::timeline(trace, &options).expect("it is asked");
         let overhead = views::overhead(trace, 3, &[]).expect("it is asked");
         serde_json::to_vec(&overhead).expect("can be written");
