@@ -20,13 +20,16 @@ pub(crate) struct BlockMap<T> {
     /// The region that was asked for last, and its place.
     last: Option<(u64, u32)>,
     /// Blocks whose addresses are no multiple of a granule.
-    odd: HashMap<u64, T>,
+    odd: HashMap<u64, T, BuildHasherDefault<NumberHasher>>,
 }
 
 /// Blocks are at multiples of 16 bytes.
 const GRANULE_BITS: u32 = 4;
 /// A region has 64 granules.
 const REGION_BITS: u32 = GRANULE_BITS + 6;
+
+/// A region has room for so many times its blocks at most.
+const SPARE: usize = 8;
 
 /// The blocks of a region.
 struct Region<T> {
@@ -45,7 +48,7 @@ impl<T> Region<T> {
 
 impl<T> Default for BlockMap<T> {
     fn default() -> BlockMap<T> {
-        let (places, odd) = (HashMap::default(), HashMap::new());
+        let (places, odd) = (HashMap::default(), HashMap::default());
         BlockMap { places, regions: Vec::new(), free: Vec::new(), last: None, odd }
     }
 }
@@ -61,6 +64,10 @@ impl<T> BlockMap<T> {
             return Some(std::mem::replace(&mut region.blocks[at], block));
         }
         region.begins |= granule;
+        if region.blocks.capacity() == 0 {
+            // Of large blocks there is one in a region.
+            region.blocks.reserve_exact(1);
+        }
         region.blocks.insert(at, block);
         None
     }
@@ -75,8 +82,11 @@ impl<T> BlockMap<T> {
         }
         let block = region.blocks.remove(region.place(granule));
         region.begins &= !granule;
+        // Memory is kept for blocks to come, but not much more than there are blocks.
+        if region.blocks.capacity() > SPARE * region.blocks.len().max(1) {
+            region.blocks.shrink_to(2 * region.blocks.len());
+        }
         if region.begins == 0 {
-            // Its memory is for the next region that begins.
             self.places.remove(&region_number);
             self.free.push(place);
             self.last = None;

@@ -1,8 +1,8 @@
 //! Finds, within one segment, which allocation a free belongs to that its chunk has not paired.
 //!
-//! What is left of each stretch is a touch of each of its addresses. What is left of the touches of a segment is one step
-//! for each address: what was there before ends at some event, and something is there behind it or not. These steps
-//! [`crate::live_blocks`] takes, segment by segment.
+//! What is left of each stretch is a touch of each of its addresses. Each becomes a step: what was there before ends at some
+//! event, and something is there behind it or not. Where stretches are short, all touches of an address become one step.
+//! These steps [`crate::live_blocks`] takes, segment by segment.
 //!
 //! A trace may be incomplete, so nothing is taken for granted. A block that comes to life where one
 //! is still alive replaces it: its free was lost. A free of an unknown address is ignored: the block
@@ -160,7 +160,8 @@ impl<B: Birth> Pairing<'_, B> {
             return;
         }
         if is_last_free {
-            // A step of its own, as who undoes this free must know what it was.
+            // A step of its own, as who undoes this free must know what it was. Behind it nothing is there any more, so what is
+            // put there later ends nothing, whatever its step says.
             self.push(Step { block: Block::none(), ..step });
             step.end = by_alloc;
             if block.is_none() {

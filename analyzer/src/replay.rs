@@ -39,7 +39,7 @@ use crate::trace::Trace;
 pub struct Granularity {
     /// Chunks that are decoded together.
     pub batch_chunks: usize,
-    /// Most events that are paired together, but for those of one turn and time, which stay together.
+    /// Most events that are paired together, but for those of stretches that have begun, which stay together.
     pub segment_events: u32,
 }
 
@@ -141,7 +141,7 @@ fn decode<B: Birth>(trace: &Trace, batch: &[ScheduledChunk], mut spares: Vec<Eve
     let decode = |(chunk, spare): (&ScheduledChunk, EventChunk)| {
         let departure_ns = trace.images()[chunk.image.index()].departure_ns;
         let stretch = if B::IS_ASKED_FOR { Stretch::Run } else { Stretch::Turn { departure_ns } };
-        EventChunk::decode(trace.bytes(), &chunk.place, stretch, spare)
+        EventChunk::decode(trace.bytes(), chunk, stretch, spare)
     };
     pairs.map(decode).collect()
 }
@@ -205,7 +205,7 @@ fn tell<O: Observer>(segment: &Segment<O::Birth>, observer: &mut O) {
         tell_mark(mark, extras, observer);
         return;
     }
-    // Of segments that are not whole, too: of those that rise too far, whoever is asked wants to know.
+    // Segments that are not whole are asked about, too: one that rises out of all bounds must not go by unnoticed.
     let only_what_remains = observer.needs_only_what_remains(segment.rise.bytes());
     if only_what_remains && segment.is_whole() && !O::Birth::IS_ASKED_FOR {
         tell_what_remains(segment, observer);

@@ -16,6 +16,9 @@ use crate::replay::Failure;
 use crate::segment::{Extra, Mark, Segment, UndoneFree};
 use crate::site::{Site, SiteIds};
 
+/// Segments that are longer are cut in the middle of stretches, too: positions have 32 bits.
+const MOST_EVENTS: u32 = 1 << 24;
+
 /// See the module.
 pub(crate) struct Segmenter<B> {
     segment_events: u32,
@@ -45,7 +48,7 @@ struct Departure {
 }
 
 impl<B: Birth> Segmenter<B> {
-    /// Makes segments of at most so many events, or as many more as belong to a stretch.
+    /// Makes segments of at most so many events, or of as many more as belong to stretches that have begun.
     pub(crate) fn new(images: &[Image], segment_events: u32) -> Segmenter<B> {
         let indexes = || (0..images.len()).map(|at| ImageIndex(at as u32));
         let departure = |image: ImageIndex| {
@@ -191,7 +194,8 @@ impl<B: Birth> EventSink for Segmenter<B> {
         }
         let events = run.events.end - run.events.start;
         let is_full = self.segment_events.saturating_sub(self.position) < events;
-        if is_full && run.begins_stretch || self.current.mark.is_some() {
+        let is_overfull = self.position > MOST_EVENTS;
+        if is_full && run.begins_stretch || is_overfull || self.current.mark.is_some() {
             self.close();
         }
         for &(at, event) in chunk.rare(run) {

@@ -1,5 +1,7 @@
 //! Replays of a part of the memory: an observer sees only what a selection lets through.
 
+use std::ops::RangeInclusive;
+
 use crate::birth::{Birth, Instant};
 use crate::change::Change;
 use crate::image::ImageIndex;
@@ -10,18 +12,14 @@ use crate::trace::Trace;
 
 /// Replays the whole trace, and gives back the observer, which has seen what is selected.
 pub(crate) fn replay_selected<O: Observer + Send>(trace: &Trace, selection: &Selection, observer: O) -> (O, Replayed) {
-    match selection.born {
+    match selection.born_on_clock(trace) {
         None => {
             let mut selected = Selected::new(trace, selection, observer);
             let replayed = replay(trace, &mut selected);
             (selected.observer, replayed)
         }
-        Some((from_ns, to_ns)) => {
-            let start_ns = trace.header().monotonic_start_ns;
-            // What a damaged trace puts before the start is there from the start on.
-            let from_ns = if from_ns == 0 { 0 } else { start_ns.saturating_add(from_ns) };
-            let to_ns = start_ns.saturating_add(to_ns);
-            let mut selected = Selected::new(trace, selection, BornIn { from_ns, to_ns, observer });
+        Some(born) => {
+            let mut selected = Selected::new(trace, selection, BornIn { born, observer });
             let replayed = replay(trace, &mut selected);
             (selected.observer.observer, replayed)
         }
@@ -91,15 +89,14 @@ impl<O: Observer> Observer for Selected<'_, O> {
 
 /// Passes on to an observer what came to life in a stretch of time, nanoseconds of the monotonic clock.
 struct BornIn<O> {
-    from_ns: u64,
-    to_ns: u64,
+    born: RangeInclusive<u64>,
     observer: O,
 }
 
 impl<O: Observer> BornIn<O> {
     #[inline]
     fn is_in(&self, birth: Instant) -> bool {
-        (self.from_ns..=self.to_ns).contains(&birth.ns)
+        self.born.contains(&birth.ns)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Filters: which memory an answer is about.
 
+use std::ops::RangeInclusive;
+
 use hashbrown::HashMap;
 use regex::{Regex, RegexBuilder};
 
@@ -95,6 +97,13 @@ impl Selection {
         sentences.extend(functions.map(|pattern| format!("no function like {:?} is in this trace", pattern.text())));
         sentences.extend(files.map(|pattern| format!("no file like {:?} is in this trace", pattern.text())));
         sentences
+    }
+
+    /// When what is selected came to life, nanoseconds of the monotonic clock; always, if there is none. What a damaged trace
+    /// puts before the start is there from the start on.
+    pub(crate) fn born_on_clock(&self, trace: &Trace) -> Option<RangeInclusive<u64>> {
+        let on_clock = |ns: u64| trace.header().monotonic_start_ns.saturating_add(ns);
+        self.born.map(|(from, to)| if from == 0 { 0 } else { on_clock(from) }..=on_clock(to))
     }
 
     /// Whether of every process all memory is selected, or none.

@@ -1,4 +1,4 @@
-//! The addresses that a stretch of events touches, each once.
+//! The addresses that a stretch of events touches, each once, unless there are too many: then it is cut.
 //!
 //! A stretch is of one thread, and nobody else of its process does anything meanwhile. So what becomes of an address in it is
 //! known without regard to anything else, but for what was there before.
@@ -30,6 +30,9 @@ pub(crate) struct TouchTable {
 const PLACES: usize = 8 << 10;
 /// A stretch that touches more addresses is cut here: there is always a free place.
 const MOST_TOUCHES: usize = PLACES / 2;
+/// It is also cut where an address is not found in so many places: nobody is to make a trace whose addresses all have the
+/// same place.
+const MOST_LOOKS: usize = 128;
 
 impl Default for TouchTable {
     fn default() -> TouchTable {
@@ -54,20 +57,21 @@ impl TouchTable {
     pub(crate) fn find_or_add<'a>(&mut self, touches: &'a mut Vec<Touch>, touch: Touch) -> Option<&'a mut Touch> {
         let first_place = (spread(touch.address) >> (u64::BITS - PLACES.ilog2())) as usize;
         let mut place = first_place;
-        while self.places[place] > self.start {
-            let index = self.places[place] as usize - 1;
+        let last_place = first_place + MOST_LOOKS;
+        while self.places[place % PLACES] > self.start && place < last_place {
+            let index = self.places[place % PLACES] as usize - 1;
             if touches[index].address == touch.address {
                 return Some(&mut touches[index]);
             }
-            place = (place + 1) % PLACES;
+            place += 1;
         }
-        if touches.len() - self.start as usize == MOST_TOUCHES {
+        if touches.len() - self.start as usize == MOST_TOUCHES || place == last_place {
             // All places are free from now on.
             self.begin_stretch(touches);
             place = first_place;
         }
         touches.push(touch);
-        self.places[place] = touches.len() as u32;
+        self.places[place % PLACES] = touches.len() as u32;
         None
     }
 }
@@ -99,6 +103,19 @@ mod tests {
         );
         let second: HashSet<u64> = touches[MOST_TOUCHES..].iter().map(|touch| touch.address).collect();
         assert_eq!(second.len(), MOST_TOUCHES);
+    }
+
+    #[test]
+    fn addresses_of_one_place_are_not_searched_for_long() {
+        // The inverse of the hash's factor.
+        let inverse = (0..6).fold(spread(1), |inverse, _| inverse.wrapping_mul(2u64.wrapping_sub(spread(inverse))));
+        assert_eq!(spread(inverse), 1);
+        let (mut table, mut touches) = (TouchTable::default(), Vec::new());
+        table.begin_chunk();
+        for number in 0..1000 {
+            assert!(table.find_or_add(&mut touches, touch(inverse.wrapping_mul(number))).is_none());
+        }
+        assert!(touches.len() - table.start as usize <= MOST_LOOKS);
     }
 
     #[test]

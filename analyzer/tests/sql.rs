@@ -98,6 +98,24 @@ proptest! {
 }
 
 #[test]
+fn what_is_not_selected_is_not_there_but_for_the_order() {
+    let story =
+        "process 10\ntime 100\nalloc 16 100\ntime 300\nfree 16\nprocess 11 start=150\ntime 200\nalloc 16 7\nend";
+    let trace = support::open(story);
+    let numbers = |pid, question| {
+        let selection = Selection { processes: vec![pid], ..Selection::default() };
+        let answer = Question::new(&trace, &selection, question).unwrap().answer().unwrap();
+        assert_eq!(answer.height(), 1, "{pid}: {question}");
+        answer.row(0).iter().map(whole).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers(11, "SELECT peak_bytes, allocated_blocks FROM stacks"), [7, 1]);
+    assert_eq!(numbers(11, "SELECT COUNT(*) FROM call_sites"), [1]);
+    assert_eq!(numbers(12, "SELECT COUNT(*) FROM stacks"), [0]);
+    // Behind the other process's allocation.
+    assert_eq!(numbers(10, "SELECT bytes, allocated_order, freed_order FROM allocations"), [100, 0, 1]);
+}
+
+#[test]
 fn what_is_damaged_is_told() {
     let mut bytes = support::trace_bytes("process 10\nalloc 16 100\ncut\nalloc 32 50\nend");
     let at = bytes.len() / 2;

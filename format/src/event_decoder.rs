@@ -230,11 +230,11 @@ impl<'a> EventDecoder<'a> {
 
 /// Who is told events, those by themselves that most events are.
 pub trait EventListener {
-    /// An [`Event::Alloc`].
+    /// Most of [`Event::Alloc`].
     fn alloc(&mut self, domain: Domain, address: u64, size: u64, stack: StackId);
-    /// An [`Event::Free`].
+    /// Most of [`Event::Free`].
     fn free(&mut self, address: u64);
-    /// Any event.
+    /// All others: of these two, those that are spelled out.
     fn event(&mut self, event: Event);
 }
 

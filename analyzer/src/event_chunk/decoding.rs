@@ -6,9 +6,9 @@ use std::iter::Peekable;
 use format::{ChunkHeader, Domain, Event, EventDecoder, EventListener, StackId};
 
 use super::{BEGIN, EventChunk, LOOSE_FREE, LastFree, OwnChange, Run};
-use crate::chunk_index::ChunkPlace;
 use crate::chunk_reader::UnreadableChunk;
 use crate::rise::Rise;
+use crate::schedule::ScheduledChunk;
 use crate::site::Category;
 use crate::touches::{GONE, Touch, TouchTable};
 use crate::trace_bytes::TraceBytes;
@@ -44,21 +44,27 @@ impl EventChunk {
     ///
     /// `spare` is a chunk no longer needed, whose memory is used again: to give half a megabyte back
     /// for every chunk and ask for it anew took a quarter of the time of a replay.
-    pub(crate) fn decode(trace: &TraceBytes, place: &ChunkPlace, stretch: Stretch, spare: EventChunk) -> EventChunk {
+    pub(crate) fn decode(
+        trace: &TraceBytes,
+        scheduled: &ScheduledChunk,
+        stretch: Stretch,
+        spare: EventChunk,
+    ) -> EventChunk {
         let mut chunk = spare;
         chunk.clear();
         chunk.unreadable = None;
         let mut reader = std::mem::take(&mut chunk.reader);
-        let raw = reader.read(trace, place).unwrap_or_else(|why| {
+        let raw = reader.read(trace, &scheduled.place).unwrap_or_else(|why| {
             chunk.unreadable = Some(why);
             &[]
         });
         TABLE.with_borrow_mut(|table| {
-            let undone = Decoding::new(&mut chunk, table, &place.header, stretch, &[]).decode(raw, &place.header);
+            let header = &scheduled.place.header;
+            let undone = Decoding::new(&mut chunk, table, scheduled, stretch, &[]).decode(raw, header);
             // Seldom: pairing goes by what is known of a free, and this one was none.
             if !undone.is_empty() {
                 chunk.clear();
-                Decoding::new(&mut chunk, table, &place.header, stretch, &undone).decode(raw, &place.header);
+                Decoding::new(&mut chunk, table, scheduled, stretch, &undone).decode(raw, header);
             }
         });
         chunk.reader = reader;
@@ -84,14 +90,15 @@ impl<'a> Decoding<'a, std::iter::Copied<std::slice::Iter<'a, u32>>> {
     fn new(
         chunk: &'a mut EventChunk,
         table: &'a mut TouchTable,
-        header: &ChunkHeader,
+        scheduled: &ScheduledChunk,
         stretch: Stretch,
         undone: &'a [u32],
     ) -> Self {
         table.begin_chunk();
         let run = Run {
-            turn: header.first_turn,
-            ns: header.first_ns,
+            // Not less than those of earlier chunks, whatever a damaged header says.
+            turn: scheduled.turn,
+            ns: scheduled.place.header.first_ns,
             events: 0..0,
             rise: Rise::default(),
             begins_stretch: true,
@@ -132,6 +139,7 @@ impl<U: Iterator<Item = u32>> Decoding<'_, U> {
             LastFree::At { index, .. } => self.undone_here.push(index),
             LastFree::Elsewhere => {
                 self.push_rare(Event::UndoFree);
+                // A block is there again, of which the touches so far know nothing.
                 self.table.begin_stretch(&self.chunk.touches);
             }
             LastFree::Undone => {}

@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
+use std::ops::RangeInclusive;
 
 use polars::io::parquet::write::BatchedWriter;
 use polars::prelude::{DataFrame, LazyFrame, ParquetCompression, ParquetWriter, PlRefPath, ScanArgsParquet};
@@ -18,9 +19,8 @@ use crate::change::{Change, ChangeKind};
 use crate::error::AnalyzerError;
 use crate::groups::category_name;
 use crate::image::ImageIndex;
-use crate::replay::Observer;
-use crate::selected_replay::replay_selected;
-use crate::selection::Selection;
+use crate::replay::{Observer, replay};
+use crate::selection::{Selection, SiteFilter};
 use crate::site::Site;
 use crate::sql::site_stacks::SiteStacks;
 use crate::tables::{column, seconds};
@@ -51,8 +51,10 @@ impl AllocationsFile {
 pub(super) fn write(trace: &Trace, selection: &Selection) -> Result<AllocationsFile, AnalyzerError> {
     let file = NamedTempFile::with_prefix("fil-allocations-")?;
     let writer = ParquetWriter::new(file.reopen()?).with_compression(ParquetCompression::Lz4Raw);
-    let observer = Rows {
+    let mut observer = Rows {
         trace,
+        filter: SiteFilter::new(trace, selection),
+        born: selection.born_on_clock(trace),
         stacks: SiteStacks::new(trace),
         sites: Vec::new(),
         waiting: VecDeque::with_capacity(WAITING_ROWS),
@@ -62,7 +64,7 @@ pub(super) fn write(trace: &Trace, selection: &Selection) -> Result<AllocationsF
         batches: writer.batched(to_table(&[], &[])?.schema())?,
         failed: None,
     };
-    let (observer, _) = replay_selected(trace, selection, observer);
+    replay(trace, &mut observer);
     observer.finish()?;
     Ok(AllocationsFile { file })
 }
@@ -91,15 +93,19 @@ struct End {
 /// What all rows of a site have in common.
 struct OfSite {
     counts: bool,
+    is_selected: bool,
     category: &'static str,
     process: u32,
     thread: String,
     stack: u32,
 }
 
-/// Observes a replay and writes the rows.
+/// Observes a replay and writes the rows. It sees all memory: orders are told by what is not selected, too.
 struct Rows<'a> {
     trace: &'a Trace,
+    filter: SiteFilter<'a>,
+    /// When what is selected came to life, nanoseconds of the monotonic clock; always, if there is none.
+    born: Option<RangeInclusive<u64>>,
     stacks: SiteStacks<'a>,
     sites: Vec<OfSite>,
     waiting: VecDeque<Allocation>,
@@ -114,6 +120,12 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
+    #[inline]
+    fn is_selected(&self, change: &Change<Instant>) -> bool {
+        self.sites[change.site.index()].is_selected
+            && self.born.as_ref().is_none_or(|born| born.contains(&change.birth.ns))
+    }
+
     fn row(&self, change: &Change<Instant>, end: Option<End>) -> Allocation {
         Allocation {
             site: change.site.index(),
@@ -188,6 +200,7 @@ impl Observer for Rows<'_> {
         let image = &self.trace.images()[site.image.index()];
         self.sites.push(OfSite {
             counts: site.category.counts(),
+            is_selected: self.filter.includes(site),
             category: category_name(site.category),
             process: image.key.pid,
             thread: image.thread_name(site.thread),
@@ -198,6 +211,13 @@ impl Observer for Rows<'_> {
     #[inline]
     fn change(&mut self, change: &Change<Instant>, ns: u64) {
         if !self.sites[change.site.index()].counts {
+            return;
+        }
+        if change.kind == ChangeKind::Begin {
+            // What a mapping grows by is as old as the mapping.
+            self.last_order = self.last_order.max(change.birth.order);
+        }
+        if !self.is_selected(change) {
             return;
         }
         match change.kind {
@@ -212,14 +232,13 @@ impl Observer for Rows<'_> {
                 self.waiting.push_back(row);
             }
             ChangeKind::Return => self.undo(change),
-            // What a mapping grows by is as old as the mapping.
-            ChangeKind::Begin => self.last_order = self.last_order.max(change.birth.order),
-            ChangeKind::Cut => {}
+            ChangeKind::Begin | ChangeKind::Cut => {}
         }
     }
 
     fn gone(&mut self, change: &Change<Instant>, _ns: u64) {
-        if self.sites[change.site.index()].counts && change.kind == ChangeKind::End {
+        let counts = self.sites[change.site.index()].counts;
+        if counts && change.kind == ChangeKind::End && self.is_selected(change) {
             self.left.push(self.row(change, None));
         }
     }

@@ -75,7 +75,8 @@ fn by_stack(trace: &Trace, selection: &Selection) -> (BTreeMap<NodeId, Totals>, 
     let mut by_stack = BTreeMap::<NodeId, Totals>::new();
     for (site, totals) in SiteTotals::of(trace, selection).sites {
         let stack = stacks.of(&site);
-        if site.category.counts() {
+        // Sites that are not selected have nothing.
+        if site.category.counts() && totals != Totals::default() {
             by_stack.entry(stack).or_default().add(&totals);
         }
     }

@@ -1,6 +1,7 @@
 //! What was freed as soon as it was allocated: work that a buffer could do, used again and again.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 
 use hashbrown::HashMap;
 use serde::Serialize;
@@ -65,10 +66,7 @@ pub fn temporary(
     let mut finder = Finder {
         within: threshold.within_allocations.max(1) as usize,
         filter: SiteFilter::new(trace, &query.selection),
-        born: query
-            .selection
-            .born
-            .map(|(from, to)| [from, to].map(|ns| trace.header().monotonic_start_ns.saturating_add(ns))),
+        born: query.selection.born_on_clock(trace),
         sites: PerSite::new(),
         thread_of_site: Vec::new(),
         threads: HashMap::new(),
@@ -85,7 +83,7 @@ struct Finder<'a> {
     within: usize,
     filter: SiteFilter<'a>,
     /// When what counts came to life, nanoseconds of the monotonic clock; always, if there is none.
-    born: Option<[u64; 2]>,
+    born: Option<RangeInclusive<u64>>,
     sites: PerSite<Temporary>,
     /// By site: an index of `last_allocations`, if it counts.
     thread_of_site: Vec<Option<usize>>,
@@ -120,7 +118,7 @@ impl Observer for Finder<'_> {
             }
             last.push_back(birth.order);
         }
-        if self.born.is_some_and(|[from, to]| !(from..=to).contains(&birth.ns)) {
+        if self.born.as_ref().is_some_and(|born| !born.contains(&birth.ns)) {
             return;
         }
         let Some(temporary) = self.sites.get(site.index()) else { return };

@@ -11,6 +11,7 @@ use crate::analyze::table::{self, TableLine};
 use crate::analyze::view_table::{header, texts};
 use crate::arguments::Forms;
 use crate::error::CliError;
+use crate::messages::warn;
 use crate::quantities::{count, count_of, duration, share};
 
 /// Rows told of each of several peaks, unless said.
@@ -42,7 +43,11 @@ pub(crate) fn what_if<W: Write>(
 ) -> Result<(), CliError> {
     let left_out = if site.is_empty() { LeftOut::Best } else { LeftOut::Named(Pattern::new(site)?) };
     let mut answer = views::what_if(output.trace, &left_out, query)?;
+    let was_empty = answer.without.is_empty();
     answer.without.retain(|without| without.live_bytes >= least_bytes);
+    if answer.without.is_empty() && !was_empty {
+        warn("nothing held as much as --min-bytes says");
+    }
     output.write(&answer, || tables::what_if(&answer, query.grouping), |output| write_what_if(&answer, query, output))
 }
 

@@ -103,7 +103,7 @@ impl View {
             ("--by", form.by.is_some() && !is_total, has_rows && !is_stack),
             ("--by total", is_total, *self == View::Timeline),
             ("--buckets", form.buckets.is_some(), is_over_time),
-            ("--min-bytes", form.min_bytes.is_some(), has_rows || is_out_of_memory),
+            ("--min-bytes", form.min_bytes.is_some(), (has_rows || is_out_of_memory) && !is_total),
             ("--flamegraph", form.flamegraph.is_some(), has_stacks),
             ("--merge-functions and its like", shaped, shows_stacks),
             ("--process", !filters.process.is_empty(), is_filtered_by_site || *self == View::Overhead),
@@ -202,6 +202,7 @@ mod tests {
             "--peak --invert",
             "--stack f --invert --json",
             "--sizes --min-bytes 1MB",
+            "--timeline --by total --min-bytes 1MB",
             "--sql SELECT --min-bytes 1MB",
             "--out-of-memory --from 1",
         ] {
