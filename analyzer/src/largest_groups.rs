@@ -38,7 +38,7 @@ impl<'a> LargestGroups<'a> {
     }
 
     /// The names of the `count` largest that held `least_bytes`, and the place in them of each site: the place behind the
-    /// last stands for all others, none for memory that does not count. Groups that never held anything have no name.
+    /// last stands for all others, none for memory that does not count and for groups that never held anything.
     pub(crate) fn choose(&self, count: usize, least_bytes: u64) -> (Vec<GroupName>, Vec<Option<usize>>) {
         let names = self.groups.names();
         let is_large = |&at: &usize| self.levels[at].max_live_bytes >= least_bytes.max(1);
@@ -49,7 +49,8 @@ impl<'a> LargestGroups<'a> {
         for (place, &at) in order.iter().enumerate() {
             places[at] = place;
         }
-        let place_of_site = self.group_of_site.iter().map(|group| group.map(|id| places[id.index()]));
+        let place_of = |id: GroupId| (self.levels[id.index()].max_live_bytes > 0).then_some(places[id.index()]);
+        let place_of_site = self.group_of_site.iter().map(|group| group.and_then(place_of));
         (order.iter().map(|&at| names[at].clone()).collect(), place_of_site.collect())
     }
 

@@ -76,6 +76,16 @@ fn what_never_held_enough_is_one_of_the_others() {
     assert_eq!(rows(701).len(), 1);
 }
 
+/// malloc(0) gives a block, and nothing else.
+#[test]
+fn what_never_holds_a_byte_has_no_row() {
+    let story = "process 10\ncode 1 empty job.py 1\ncode 2 full job.py 2\npath 1 0 1\npath 2 0 2
+        time 100\nalloc 16 0 stack=1\nalloc 32 5 stack=2\nfree 16\nend at=200";
+    let timeline = timeline_of(story, 1, 20);
+    let rows: Vec<_> = timeline.rows.iter().map(|row| (name(&row.group), row.live_bytes)).collect();
+    assert_eq!(rows, [("full", 5)]);
+}
+
 #[test]
 fn without_others_there_is_no_row_for_them() {
     let timeline = timeline_of(STORY, 1, 3);
