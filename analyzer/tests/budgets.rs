@@ -6,31 +6,16 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use analyzer::check::{Budget, Check, CheckedBudget, Tolerance, check};
-use analyzer::{Pattern, Selection, Trace, peak};
+use analyzer::check::{Budget, CheckedBudget, Tolerance};
+use analyzer::peak;
 use proptest::prelude::*;
+use support::budgets::{checked, leaks_budget, peak_budget, site_budget};
 use support::history::{History, Site, with_blocks_only};
 use support::open;
 use support::steps::{granularity, steps, story};
 
 /// Bytes by stack, without those that have none.
 type Levels = BTreeMap<u32, u64>;
-
-fn peak_budget(allowed_bytes: u64) -> Budget<'static> {
-    Budget::Peak { allowed_bytes }
-}
-
-fn leaks_budget(allowed_bytes: u64) -> Budget<'static> {
-    Budget::Leaks { allowed_bytes }
-}
-
-fn site_budget(pattern: &str, allowed_bytes: u64) -> Budget<'static> {
-    Budget::Site { pattern: Pattern::new(pattern).unwrap(), allowed_bytes }
-}
-
-fn checked(trace: &Trace, budgets: &[Budget<'_>]) -> Check {
-    check(trace, budgets, &Selection::default()).unwrap()
-}
 
 fn sums(sites: impl Iterator<Item = (Site, u64)>) -> Levels {
     let mut levels = Levels::new();

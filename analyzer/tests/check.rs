@@ -4,10 +4,11 @@
 
 mod support;
 
-use analyzer::check::{Budget, BudgetKind, Check, CheckedBudget, Tolerance, Verdict, check};
+use analyzer::check::{Budget, BudgetKind, CheckedBudget, Tolerance, Verdict, check};
 use analyzer::{Pattern, Selection, Trace};
 use format::constants::CHUNK_HEADER_BYTES;
 use serde_json::json;
+use support::budgets::{checked, leaks_budget, peak_budget, site_budget};
 use support::{open, trace_bytes};
 
 /// `load` holds 600 and 200 at 100 and 200 ns, when `parse` has 50; at 300 ns there are 400 of `parse`.
@@ -30,22 +31,6 @@ const STORY: &str = "process 10 command=python,job.py
     free 3000
     free 4000
     end at=400";
-
-fn peak_budget(allowed_bytes: u64) -> Budget<'static> {
-    Budget::Peak { allowed_bytes }
-}
-
-fn leaks_budget(allowed_bytes: u64) -> Budget<'static> {
-    Budget::Leaks { allowed_bytes }
-}
-
-fn site_budget(pattern: &str, allowed_bytes: u64) -> Budget<'static> {
-    Budget::Site { pattern: Pattern::new(pattern).unwrap(), allowed_bytes }
-}
-
-fn checked(trace: &Trace, budgets: &[Budget<'_>]) -> Check {
-    check(trace, budgets, &Selection::default()).unwrap()
-}
 
 /// Bytes, time in ns, and `function=bytes` of who held them.
 fn used(budget: &CheckedBudget) -> (u64, u64, Vec<String>) {

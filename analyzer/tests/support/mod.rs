@@ -28,6 +28,7 @@
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
+pub mod budgets;
 pub mod history;
 pub mod steps;
 
