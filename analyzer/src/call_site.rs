@@ -1,6 +1,9 @@
 //! Call sites: innermost Python frames by function, file and line.
 
-use hashbrown::HashMap;
+use std::hash::BuildHasher;
+
+use hashbrown::hash_table::Entry;
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 use crate::call_stack::{CallTree, FrameId, NodeId};
 
@@ -30,7 +33,9 @@ impl CallSiteId {
 #[derive(Default)]
 pub(crate) struct CallSiteNames {
     names: Vec<CallSiteName>,
-    ids: HashMap<CallSiteName, CallSiteId>,
+    /// By name.
+    ids: HashTable<CallSiteId>,
+    hash: DefaultHashBuilder,
     /// Frames that differ in their columns only are one call site.
     of_frame: HashMap<Option<FrameId>, CallSiteId>,
 }
@@ -48,10 +53,17 @@ impl CallSiteNames {
             }
             None => CallSiteName { file: String::new(), line: 0, function: NO_PYTHON_FRAME.to_owned() },
         };
-        let id = *self.ids.entry(name).or_insert_with_key(|name| {
-            self.names.push(name.clone());
-            CallSiteId((self.names.len() - 1) as u32)
-        });
+        let CallSiteNames { names, ids, hash, .. } = self;
+        let hash_of = |id: &CallSiteId| hash.hash_one(&names[id.index()]);
+        let id = match ids.entry(hash.hash_one(&name), |id| names[id.index()] == name, hash_of) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(place) => {
+                let id = CallSiteId(names.len() as u32);
+                place.insert(id);
+                names.push(name);
+                id
+            }
+        };
         self.of_frame.insert(frame, id);
         id
     }

@@ -1,10 +1,14 @@
 //! Call stacks with their lines resolved: a tree in which equal stacks are one node, whatever ids
 //! they had in the trace.
 
-use std::cmp::Ordering;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
+use hashbrown::hash_table::Entry;
+use hashbrown::{DefaultHashBuilder, HashTable};
 use serde::{Serialize, Serializer};
+
+use crate::stack_order::places;
 
 /// A frame of a call stack.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -46,6 +50,11 @@ impl NodeId {
     /// The stack without frames.
     pub(crate) const ROOT: NodeId = NodeId(0);
 
+    /// Where it is among the nodes of its tree. The stack without frames is none.
+    pub(crate) fn index(self) -> Option<usize> {
+        (self.0 as usize).checked_sub(1)
+    }
+
     /// A number that no other node of the tree has.
     #[cfg(feature = "tables")]
     pub(crate) fn number(self) -> u32 {
@@ -57,24 +66,33 @@ impl NodeId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct FrameId(u32);
 
+impl FrameId {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// All stacks of an answer. A stack is its parent and one more frame; each stack is there once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CallTree {
     nodes: Vec<Node>,
     /// How many frames the stack of each node has.
     depths: Vec<u32>,
+    /// The place of each node in the order of stacks, once the tree is finished.
+    places: Vec<u32>,
     frames: Vec<Frame>,
 }
 
+/// A stack of a [`CallTree`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Node {
-    parent: NodeId,
-    frame: FrameId,
+pub(crate) struct Node {
+    pub(crate) parent: NodeId,
+    pub(crate) frame: FrameId,
 }
 
 impl CallTree {
     pub(crate) fn frame(&self, id: FrameId) -> &Frame {
-        &self.frames[id.0 as usize]
+        &self.frames[id.index()]
     }
 
     /// All frames, each once.
@@ -107,69 +125,67 @@ impl CallTree {
         self.node(node).map(|node| node.parent)
     }
 
-    /// An order of stacks by depth, then by frames from the innermost outwards. (Those of recursions are equal for long: in
-    /// another order, sorting them would take the square of their depth.)
-    fn compare(&self, one: NodeId, other: NodeId) -> Ordering {
-        let by_depth = self.depth(one).cmp(&self.depth(other));
-        if by_depth != Ordering::Equal {
-            return by_depth;
-        }
-        let (mut one, mut other) = (one, other);
-        // Equal stacks are one node, and equal frames have one id.
-        while one != other
-            && let (Some(inner), Some(other_inner)) = (self.node(one), self.node(other))
-        {
-            if inner.frame != other_inner.frame {
-                return self.frame(inner.frame).cmp(self.frame(other_inner.frame));
-            }
-            (one, other) = (inner.parent, other_inner.parent);
-        }
-        Ordering::Equal
+    /// The place of a stack in the order of all of a finished tree: see [`crate::stack_order`].
+    pub(crate) fn place(&self, node: NodeId) -> u32 {
+        node.index().map_or(0, |index| self.places[index])
     }
 
     fn depth(&self, node: NodeId) -> u32 {
-        // The root has no entry.
-        (node.0 as usize).checked_sub(1).map_or(0, |index| self.depths[index])
+        node.index().map_or(0, |index| self.depths[index])
     }
 
     fn node(&self, id: NodeId) -> Option<Node> {
-        // The root has no entry.
-        self.nodes.get((id.0 as usize).checked_sub(1)?).copied()
+        self.nodes.get(id.index()?).copied()
     }
 }
 
 /// Builds a [`CallTree`].
 #[derive(Default)]
 pub(crate) struct CallTreeBuilder {
-    nodes: hashbrown::HashMap<Node, NodeId>,
-    frames: hashbrown::HashMap<Frame, FrameId>,
     tree: CallTree,
+    /// The nodes and frames of the tree, by what they are.
+    nodes: HashTable<NodeId>,
+    frames: HashTable<FrameId>,
+    hash: DefaultHashBuilder,
 }
 
 impl CallTreeBuilder {
     /// The id of a frame.
     pub(crate) fn frame(&mut self, frame: Frame) -> FrameId {
-        *self.frames.entry(frame).or_insert_with_key(|frame| {
-            self.tree.frames.push(frame.clone());
-            FrameId((self.tree.frames.len() - 1) as u32)
-        })
+        let CallTreeBuilder { tree, frames, hash, .. } = self;
+        let hash_of = |id: &FrameId| hash.hash_one(tree.frame(*id));
+        match frames.entry(hash.hash_one(&frame), |id| *tree.frame(*id) == frame, hash_of) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(place) => {
+                let id = FrameId(tree.frames.len() as u32);
+                place.insert(id);
+                tree.frames.push(frame);
+                id
+            }
+        }
     }
 
     /// The stack of `parent` and one more frame.
     pub(crate) fn child(&mut self, parent: NodeId, frame: FrameId) -> NodeId {
+        let CallTreeBuilder { tree, nodes, hash, .. } = self;
         let node = Node { parent, frame };
-        *self.nodes.entry(node).or_insert_with(|| {
-            self.tree.depths.push(self.tree.depth(parent) + 1);
-            self.tree.nodes.push(node);
-            NodeId(self.tree.nodes.len() as u32)
-        })
+        let hash_of = |id: &NodeId| hash.hash_one(tree.node(*id));
+        match nodes.entry(hash.hash_one(Some(node)), |id| tree.node(*id) == Some(node), hash_of) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(place) => {
+                tree.depths.push(tree.depth(parent) + 1);
+                tree.nodes.push(node);
+                *place.insert(NodeId(tree.nodes.len() as u32)).get()
+            }
+        }
     }
 
     pub(crate) fn tree(&self) -> &CallTree {
         &self.tree
     }
 
-    pub(crate) fn finish(self) -> CallTree {
+    pub(crate) fn finish(mut self) -> CallTree {
+        self.tree.places = places(&self.tree.nodes, &self.tree.depths, &self.tree.frames);
         self.tree
     }
 }
@@ -207,11 +223,6 @@ impl CallStack {
     /// How many frames it has.
     pub fn depth(&self) -> usize {
         self.tree.depth(self.node) as usize
-    }
-
-    /// An order by depth, then by frames from the innermost outwards. Both are stacks of one answer.
-    pub(crate) fn compare(&self, other: &CallStack) -> Ordering {
-        self.tree.compare(self.node, other.node)
     }
 
     /// Its frames, innermost first.

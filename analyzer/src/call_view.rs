@@ -17,6 +17,7 @@ use crate::image::ImageIndex;
 use crate::measure::{Measure, Unit};
 use crate::site::Site;
 use crate::stack_resolver::StackResolver;
+use crate::thread_names::ThreadNames;
 use crate::trace::Trace;
 
 /// A measure by group and by call stack. `A` is what else the view has to tell.
@@ -132,22 +133,23 @@ pub(crate) fn by_call<M: Measure>(
         (Reverse(one.measure.values()), &one.group).cmp(&(Reverse(other.measure.values()), &other.group))
     });
     let tree = Arc::new(resolver.finish());
+    let threads = ThreadNames::of(trace.images(), by_stack.keys().map(|&(image, thread, _)| (image, thread)));
+    let mut stacks: Vec<_> = by_stack.into_iter().collect();
+    stacks.par_sort_by_cached_key(|((image, thread, node), measure)| {
+        let process = trace.images()[image.index()].key.pid;
+        let name = threads.place(*image, *thread);
+        // No two stacks are equal in all of this.
+        let who = (process, *image, name, tree.place(*node), *thread);
+        (Reverse(measure.weight()), Reverse(measure.values()), who)
+    });
     let stack = |((image, thread, node), measure): ((ImageIndex, _, NodeId), M)| StackRow {
         frames: CallStack::new(Arc::clone(&tree), node),
         process: trace.images()[image.index()].key.pid,
         process_index: image.index(),
-        thread: trace.images()[image.index()].thread_name(thread),
+        thread: threads.name(threads.place(image, thread)).to_owned(),
         measure,
     };
-    let mut stacks: Vec<StackRow<M>> = by_stack.into_iter().map(stack).collect();
-    stacks.par_sort_by(|one, other| {
-        (other.measure.weight().cmp(&one.measure.weight()))
-            .then_with(|| other.measure.values().cmp(&one.measure.values()))
-            .then_with(|| {
-                (one.process, one.process_index, &one.thread).cmp(&(other.process, other.process_index, &other.thread))
-            })
-            .then_with(|| one.frames.compare(&other.frames))
-    });
+    let stacks = stacks.into_iter().map(stack).collect();
     (rows, stacks)
 }
 

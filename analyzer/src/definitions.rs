@@ -1,10 +1,10 @@
 //! What a process said of itself, its threads, its code objects and its call paths, as owned
-//! tables. Ids are sparse 32-bit numbers and may come in any order, so everything is a hash map.
+//! tables. Ids are numbers of 32 bits and may come in any order.
 
-use format::{
-    CodeId, Definition, DefinitionReader, LineTableFormat, NoticeKind, PathId, ProcessKey, StackId, ThreadNumber,
-};
+use format::{CodeId, Definition, DefinitionReader, LineTableFormat, NoticeKind, ProcessKey, StackId, ThreadNumber};
 use hashbrown::HashMap;
+
+use crate::id_map::IdMap;
 
 /// All definitions of one process.
 #[derive(Default)]
@@ -12,7 +12,7 @@ pub(crate) struct Definitions {
     pub(crate) start: ProcessStart,
     pub(crate) threads: HashMap<ThreadNumber, Thread>,
     pub(crate) codes: HashMap<CodeId, Code>,
-    pub(crate) paths: HashMap<PathId, CallPath>,
+    pub(crate) paths: IdMap<CallPath>,
     pub(crate) resident_samples: Vec<ResidentSample>,
     pub(crate) notices: Vec<Notice>,
     /// What the first calls asked for that got no memory.
@@ -127,7 +127,7 @@ impl Definitions {
                 self.line_table_pieces.entry(code).or_default().push(LineTablePiece { offset, bytes: bytes.into() });
             }
             Definition::CallPath { id, caller, instruction, code } => {
-                self.paths.insert(id, CallPath { caller: StackId { path: caller, instruction }, code });
+                self.paths.insert(id.0, CallPath { caller: StackId { path: caller, instruction }, code });
             }
             Definition::ResidentMemory { time_ns, bytes } => {
                 self.resident_samples.push(ResidentSample { time_ns, bytes });

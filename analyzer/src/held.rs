@@ -2,7 +2,7 @@
 //!
 //! Invariant: each of these sums to the same, and all are in an order that depends on nothing but the trace.
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use format::ThreadNumber;
@@ -16,6 +16,7 @@ use crate::image::ImageIndex;
 use crate::moment::{Moment, SiteMemory};
 use crate::site::{Category, Site, SiteId};
 use crate::stack_resolver::StackResolver;
+use crate::thread_names::ThreadNames;
 use crate::trace::Trace;
 
 /// Live bytes by kind of memory.
@@ -212,7 +213,7 @@ impl Held {
         let mut resolver = StackResolver::new(trace.images());
         let mut names = CallSiteNames::default();
         let mut call_sites: Vec<SiteMemory> = Vec::new();
-        let mut stacks = HashMap::<_, Kinds>::new();
+        let mut stacks = HashMap::<_, Kinds>::with_capacity(self.sites.len());
         for (site, memory) in &self.sites {
             let stack = resolver.resolve(site.image, site.stack);
             stacks.entry((site.image, site.thread, stack)).or_default().add(site.category, memory);
@@ -221,17 +222,26 @@ impl Held {
             call_sites[call_site.index()].add(memory);
         }
         let tree = Arc::new(resolver.finish());
+        let threads = ThreadNames::of(trace.images(), stacks.keys().map(|&(image, thread, _)| (image, thread)));
+        let mut stacks: Vec<_> = stacks.into_iter().collect();
+        // No two stacks are equal in all of this.
+        stacks.par_sort_by_cached_key(|&((image, thread, node), kinds)| {
+            let KindMemory { live_bytes, live_blocks } = kinds.total();
+            let process = trace.images()[image.index()].key.pid;
+            let name = threads.place(image, thread);
+            (Reverse(live_bytes), process, name, tree.place(node), live_blocks, position[image.index()], thread)
+        });
         let stack = |((image, thread, node), kinds): ((ImageIndex, ThreadNumber, NodeId), Kinds)| StackMemory {
             frames: CallStack::new(Arc::clone(&tree), node),
             process: trace.images()[image.index()].key.pid,
             process_index: position[image.index()],
-            thread: trace.images()[image.index()].thread_name(thread),
+            thread: threads.name(threads.place(image, thread)).to_owned(),
             thread_number: thread,
             live_bytes: kinds.total().live_bytes,
             live_blocks: kinds.total().live_blocks,
             kinds,
         };
-        (largest_call_sites(&names, &call_sites), largest_stacks(stacks.into_iter().map(stack).collect()))
+        (largest_call_sites(&names, &call_sites), stacks.into_iter().map(stack).collect())
     }
 }
 
@@ -251,23 +261,4 @@ fn largest_call_sites(names: &CallSiteNames, memory: &[SiteMemory]) -> Vec<CallS
         live_blocks: memory.blocks,
     };
     named.into_iter().map(call_site).collect()
-}
-
-fn largest_stacks(mut stacks: Vec<StackMemory>) -> Vec<StackMemory> {
-    stacks.par_sort_by(|one, other| {
-        (other.live_bytes.cmp(&one.live_bytes))
-            .then_with(|| one.process.cmp(&other.process))
-            .then_with(|| compare_threads(one, other))
-            .then_with(|| one.frames.compare(&other.frames))
-            .then_with(|| one.live_blocks.cmp(&other.live_blocks))
-            .then_with(|| one.process_index.cmp(&other.process_index))
-            .then_with(|| one.thread_number.cmp(&other.thread_number))
-    });
-    stacks
-}
-
-/// By name. Most are of the same thread.
-fn compare_threads(one: &StackMemory, other: &StackMemory) -> Ordering {
-    let is_same = (one.process_index, one.thread_number) == (other.process_index, other.thread_number);
-    if is_same { Ordering::Equal } else { one.thread.cmp(&other.thread) }
 }

@@ -44,6 +44,7 @@ pub mod flamegraph;
 mod groups;
 mod held;
 mod high_water_mark;
+mod id_map;
 mod image;
 pub mod info;
 mod largest_groups;
@@ -78,9 +79,11 @@ mod sources;
 mod spread;
 #[cfg(feature = "tables")]
 pub mod sql;
+mod stack_order;
 mod stack_resolver;
 #[cfg(feature = "tables")]
 pub mod tables;
+mod thread_names;
 mod timeline;
 mod totals;
 mod touches;

@@ -2,13 +2,12 @@
 //!
 //! A forked process knows its parent's code objects and stacks under the parent's ids; everything
 //! else is its own. Definitions may be lost or, in a damaged trace, lead in a circle: what is not
-//! there is a frame `(unknown)`. Every stack id is resolved once.
+//! there is a frame `(unknown)`. Every call path is resolved once.
 
 use format::{CodeId, PathId, StackId};
 use hashbrown::HashMap;
 
 use crate::call_stack::{CallTree, CallTreeBuilder, Frame, FrameId, NodeId};
-use crate::definitions::CallPath;
 use crate::image::{Image, ImageIndex};
 use crate::line_table::LineTable;
 
@@ -19,16 +18,19 @@ pub(crate) const UNKNOWN_FUNCTION: &str = "(unknown)";
 pub(crate) struct StackResolver<'a> {
     images: &'a [Image],
     tree: CallTreeBuilder,
-    stacks: HashMap<(ImageIndex, StackId), Resolution>,
+    /// By image and index of a call path, of images of which a stack was asked for.
+    callers: Vec<Vec<Caller>>,
     frames: HashMap<(ImageIndex, CodeId, u32), FrameId>,
     line_tables: HashMap<(ImageIndex, CodeId), LineTable>,
 }
 
+/// The stack of a call path's caller.
 #[derive(Clone, Copy)]
-enum Resolution {
+enum Caller {
+    Unknown,
     /// It is being resolved: meeting it again means that it is its own ancestor.
     InProgress,
-    Done(NodeId),
+    Resolved(NodeId),
 }
 
 impl<'a> StackResolver<'a> {
@@ -36,7 +38,7 @@ impl<'a> StackResolver<'a> {
         StackResolver {
             images,
             tree: CallTreeBuilder::default(),
-            stacks: HashMap::new(),
+            callers: vec![Vec::new(); images.len()],
             frames: HashMap::new(),
             line_tables: HashMap::new(),
         }
@@ -44,31 +46,37 @@ impl<'a> StackResolver<'a> {
 
     /// The call stack that a process calls by this id.
     pub(crate) fn resolve(&mut self, image: ImageIndex, stack: StackId) -> NodeId {
-        let mut unresolved: Vec<((ImageIndex, StackId), CallPath)> = Vec::new();
+        let mut unresolved: Vec<(ImageIndex, usize, u32)> = Vec::new();
         let (mut image, mut stack) = (image, stack);
         let mut node = loop {
             if stack.path == PathId::EMPTY {
                 break NodeId::ROOT;
             }
             image = self.owner(image, |image| stack.path.0 < image.definitions.start.inherited_paths);
-            match self.stacks.get(&(image, stack)) {
-                Some(Resolution::Done(node)) => break *node,
-                Some(Resolution::InProgress) => break self.unknown(),
-                None => {}
+            let paths = &self.images[image.index()].definitions.paths;
+            let Some(index) = paths.index(stack.path.0) else { break self.unknown() };
+            let callers = &mut self.callers[image.index()];
+            callers.resize(paths.values().len(), Caller::Unknown);
+            match callers[index] {
+                Caller::Resolved(caller) => break self.child(caller, image, index, stack.instruction),
+                Caller::InProgress => break self.unknown(),
+                Caller::Unknown => callers[index] = Caller::InProgress,
             }
-            let Some(&definition) = self.images[image.index()].definitions.paths.get(&stack.path) else {
-                break self.unknown();
-            };
-            self.stacks.insert((image, stack), Resolution::InProgress);
-            unresolved.push(((image, stack), definition));
-            stack = definition.caller;
+            unresolved.push((image, index, stack.instruction));
+            stack = paths.values()[index].caller;
         };
-        for (key, definition) in unresolved.into_iter().rev() {
-            let frame = self.frame(key.0, definition.code, key.1.instruction);
-            node = self.tree.child(node, frame);
-            self.stacks.insert(key, Resolution::Done(node));
+        for (image, index, instruction) in unresolved.into_iter().rev() {
+            self.callers[image.index()][index] = Caller::Resolved(node);
+            node = self.child(node, image, index, instruction);
         }
         node
+    }
+
+    /// The stack of this caller and the frame of the call path of this index, where this instruction is run.
+    fn child(&mut self, caller: NodeId, image: ImageIndex, index: usize, instruction: u32) -> NodeId {
+        let code = self.images[image.index()].definitions.paths.values()[index].code;
+        let frame = self.frame(image, code, instruction);
+        self.tree.child(caller, frame)
     }
 
     /// The stacks resolved so far.
