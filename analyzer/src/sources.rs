@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use format::decode_source_file;
+use rayon::prelude::*;
 
 use crate::chunk_index::ChunkPlace;
 use crate::chunk_reader::ChunkReader;
@@ -25,13 +26,16 @@ struct StoredSource {
 impl Sources {
     /// Learns the names. A file stored twice is read from the later chunk.
     pub(crate) fn read(trace: &TraceBytes, chunks: &[ChunkPlace]) -> Sources {
+        let name = |reader: &mut ChunkReader, place: &ChunkPlace| {
+            let raw = reader.read(trace, place).ok()?;
+            decode_source_file(raw).ok().map(|source| source.file.to_owned())
+        };
+        let names: Vec<Option<String>> = chunks.par_iter().map_init(ChunkReader::default, name).collect();
         let mut sources = Sources::default();
-        let mut reader = ChunkReader::default();
-        for &place in chunks {
-            let raw = reader.read(trace, &place).ok();
-            match raw.and_then(|raw| decode_source_file(raw).ok()) {
-                Some(source) => {
-                    sources.files.insert(source.file.to_owned(), StoredSource { place, lines: OnceLock::new() });
+        for (name, &place) in names.into_iter().zip(chunks) {
+            match name {
+                Some(name) => {
+                    sources.files.insert(name, StoredSource { place, lines: OnceLock::new() });
                 }
                 None => sources.unreadable_chunks += 1,
             }

@@ -87,11 +87,12 @@ impl Trace {
             read_header(&bytes).map_err(unreadable)?.map_err(|reason| header_error(&name, reason))?;
         let index = ChunkIndex::scan(&bytes, length, chunk_index::WINDOW_BYTES).map_err(unreadable)?;
         let catalogue = Catalogue::new(&index.chunks);
-        let mut images: Vec<Image> =
-            catalogue.images.par_iter().map(|(&order, chunks)| Image::read(&bytes, order, chunks)).collect();
+        let read_images =
+            || catalogue.images.par_iter().map(|(&order, chunks)| Image::read(&bytes, order, chunks)).collect();
+        let (mut images, sources): (Vec<Image>, _) =
+            rayon::join(read_images, || Sources::read(&bytes, &catalogue.sources));
         let recording_end = catalogue.ends.iter().rev().find_map(|place| read_end(&bytes, place));
         image::relate(&mut images, recording_end.as_ref().map(|end| end.end_ns));
-        let sources = Sources::read(&bytes, &catalogue.sources);
         let soundness =
             Soundness::judge(&index, &catalogue, &images, &sources, recording_end.as_ref(), header.monotonic_start_ns);
         let processes = images.iter().map(|image| Process::of_image(image, header.monotonic_start_ns)).collect();
