@@ -13,7 +13,8 @@
 //!   `live_blocks` (what is alive) -> `replay`, which drives all these -> an observer
 //! - **observers**: [`views`], [`check`], `high_water_mark`, `memory_want` and their `moment`, `largest_groups`, `bucket_levels`; through
 //!   `selected_replay` they see a part of the memory only
-//! - **naming**: `stack_resolver` and `line_table` (from ids to lines) -> `call_stack`, `call_site`
+//! - **naming**: `stack_resolver` and `line_table` (from ids to lines) -> `call_stack` (`stack_order` sorts them), `call_site`,
+//!   `thread_names`
 //!
 //! Invariants: an answer is the same whatever number of threads worked at it. No input makes this
 //! crate panic; what is damaged or lost becomes a warning. Memory grows with what is alive in the

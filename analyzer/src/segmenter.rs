@@ -76,8 +76,8 @@ impl<B: Birth> Segmenter<B> {
 
     /// Tells a decoded chunk what its sites are called.
     pub(crate) fn name_sites(&mut self, image: ImageIndex, thread: ThreadNumber, chunk: &mut EventChunk) {
-        let site = |&(stack, category)| Site { image, thread, stack, category };
-        chunk.site_ids = chunk.sites().iter().map(|local| self.sites.id_of(site(local))).collect();
+        let mut id_of = self.sites.of_thread(image, thread);
+        chunk.site_ids = chunk.sites().iter().map(|&(stack, category)| id_of(stack, category)).collect();
     }
 
     /// The segments that are complete, in their order, and the sites that appear in them for the first time.

@@ -38,6 +38,9 @@ pub(crate) enum Category {
 }
 
 impl Category {
+    /// How many there are.
+    const COUNT: usize = Category::PythonArena as usize + 1;
+
     /// The category of blocks from this allocator.
     pub(crate) fn of_block(domain: Domain) -> Category {
         match domain {
@@ -81,19 +84,31 @@ type IdsOfStacks = HashMap<u64, SiteId, BuildHasherDefault<NumberHasher>>;
 /// Numbers sites in the order of first use.
 #[derive(Default)]
 pub(crate) struct SiteIds {
-    /// For each thread and category, by call stack: there may be millions.
-    ids: HashMap<(ImageIndex, ThreadNumber, Category), IdsOfStacks>,
+    /// For each thread, by category and call stack: there may be millions.
+    ids: HashMap<(ImageIndex, ThreadNumber), [IdsOfStacks; Category::COUNT]>,
     sites: Vec<Site>,
 }
 
 impl SiteIds {
     pub(crate) fn id_of(&mut self, site: Site) -> SiteId {
         let Site { image, thread, stack, category } = site;
-        let ids = self.ids.entry((image, thread, category)).or_default();
-        *ids.entry(stack.number()).or_insert_with(|| {
-            self.sites.push(site);
-            SiteId((self.sites.len() - 1) as u32)
-        })
+        self.of_thread(image, thread)(stack, category)
+    }
+
+    /// Numbers the sites of a thread.
+    pub(crate) fn of_thread(
+        &mut self,
+        image: ImageIndex,
+        thread: ThreadNumber,
+    ) -> impl FnMut(StackId, Category) -> SiteId {
+        let SiteIds { ids, sites } = self;
+        let ids = ids.entry((image, thread)).or_default();
+        move |stack, category| {
+            *ids[category as usize].entry(stack.number()).or_insert_with(|| {
+                sites.push(Site { image, thread, stack, category });
+                SiteId((sites.len() - 1) as u32)
+            })
+        }
     }
 
     /// By [`SiteId`].
