@@ -1,11 +1,9 @@
 //! Call sites: innermost Python frames by function, file and line.
 
-use std::hash::BuildHasher;
-
-use hashbrown::hash_table::Entry;
-use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use hashbrown::HashMap;
 
 use crate::call_stack::{CallTree, FrameId, NodeId};
+use crate::interner::Interner;
 
 /// What a call site without a Python frame is called.
 pub(crate) const NO_PYTHON_FRAME: &str = "(no Python frame)";
@@ -32,10 +30,7 @@ impl CallSiteId {
 /// All call sites of an answer, each once.
 #[derive(Default)]
 pub(crate) struct CallSiteNames {
-    names: Vec<CallSiteName>,
-    /// By name.
-    ids: HashTable<CallSiteId>,
-    hash: DefaultHashBuilder,
+    names: Interner<CallSiteName>,
     /// Frames that differ in their columns only are one call site.
     of_frame: HashMap<Option<FrameId>, CallSiteId>,
 }
@@ -53,23 +48,13 @@ impl CallSiteNames {
             }
             None => CallSiteName { file: String::new(), line: 0, function: NO_PYTHON_FRAME.to_owned() },
         };
-        let CallSiteNames { names, ids, hash, .. } = self;
-        let hash_of = |id: &CallSiteId| hash.hash_one(&names[id.index()]);
-        let id = match ids.entry(hash.hash_one(&name), |id| names[id.index()] == name, hash_of) {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(place) => {
-                let id = CallSiteId(names.len() as u32);
-                place.insert(id);
-                names.push(name);
-                id
-            }
-        };
+        let id = CallSiteId(self.names.index_of(name));
         self.of_frame.insert(frame, id);
         id
     }
 
     /// By [`CallSiteId`].
     pub(crate) fn names(&self) -> &[CallSiteName] {
-        &self.names
+        self.names.values()
     }
 }

@@ -1,14 +1,11 @@
 //! Call stacks with their lines resolved: a tree in which equal stacks are one node, whatever ids
 //! they had in the trace.
 
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use hashbrown::hash_table::Entry;
-use hashbrown::{DefaultHashBuilder, HashTable};
 use serde::{Serialize, Serializer};
 
-use crate::stack_order::places;
+use crate::interner::Interner;
 
 /// A frame of a call stack.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -75,12 +72,10 @@ impl FrameId {
 /// All stacks of an answer. A stack is its parent and one more frame; each stack is there once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CallTree {
-    nodes: Vec<Node>,
+    nodes: Interner<Node>,
     /// How many frames the stack of each node has.
     depths: Vec<u32>,
-    /// The place of each node in the order of stacks, once the tree is finished.
-    places: Vec<u32>,
-    frames: Vec<Frame>,
+    frames: Interner<Frame>,
 }
 
 /// A stack of a [`CallTree`].
@@ -92,17 +87,27 @@ pub(crate) struct Node {
 
 impl CallTree {
     pub(crate) fn frame(&self, id: FrameId) -> &Frame {
-        &self.frames[id.index()]
+        &self.frames.values()[id.index()]
     }
 
     /// All frames, each once.
     pub(crate) fn frames(&self) -> &[Frame] {
-        &self.frames
+        self.frames.values()
+    }
+
+    /// All stacks but the one without frames, each behind its parent.
+    pub(crate) fn nodes(&self) -> &[Node] {
+        self.nodes.values()
+    }
+
+    /// How many frames each of them has.
+    pub(crate) fn depths(&self) -> &[u32] {
+        &self.depths
     }
 
     /// The frames that nothing recorded has called.
     pub(crate) fn outermost(&self) -> impl Iterator<Item = &Frame> {
-        self.nodes.iter().filter(|node| node.parent == NodeId::ROOT).map(|node| self.frame(node.frame))
+        self.nodes().iter().filter(|node| node.parent == NodeId::ROOT).map(|node| self.frame(node.frame))
     }
 
     /// The innermost frame of a stack.
@@ -125,17 +130,12 @@ impl CallTree {
         self.node(node).map(|node| node.parent)
     }
 
-    /// The place of a stack in the order of all of a finished tree: see [`crate::stack_order`].
-    pub(crate) fn place(&self, node: NodeId) -> u32 {
-        node.index().map_or(0, |index| self.places[index])
-    }
-
     fn depth(&self, node: NodeId) -> u32 {
         node.index().map_or(0, |index| self.depths[index])
     }
 
     fn node(&self, id: NodeId) -> Option<Node> {
-        self.nodes.get(id.index()?).copied()
+        self.nodes().get(id.index()?).copied()
     }
 }
 
@@ -143,49 +143,28 @@ impl CallTree {
 #[derive(Default)]
 pub(crate) struct CallTreeBuilder {
     tree: CallTree,
-    /// The nodes and frames of the tree, by what they are.
-    nodes: HashTable<NodeId>,
-    frames: HashTable<FrameId>,
-    hash: DefaultHashBuilder,
 }
 
 impl CallTreeBuilder {
     /// The id of a frame.
     pub(crate) fn frame(&mut self, frame: Frame) -> FrameId {
-        let CallTreeBuilder { tree, frames, hash, .. } = self;
-        let hash_of = |id: &FrameId| hash.hash_one(tree.frame(*id));
-        match frames.entry(hash.hash_one(&frame), |id| *tree.frame(*id) == frame, hash_of) {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(place) => {
-                let id = FrameId(tree.frames.len() as u32);
-                place.insert(id);
-                tree.frames.push(frame);
-                id
-            }
-        }
+        FrameId(self.tree.frames.index_of(frame))
     }
 
     /// The stack of `parent` and one more frame.
     pub(crate) fn child(&mut self, parent: NodeId, frame: FrameId) -> NodeId {
-        let CallTreeBuilder { tree, nodes, hash, .. } = self;
-        let node = Node { parent, frame };
-        let hash_of = |id: &NodeId| hash.hash_one(tree.node(*id));
-        match nodes.entry(hash.hash_one(Some(node)), |id| tree.node(*id) == Some(node), hash_of) {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(place) => {
-                tree.depths.push(tree.depth(parent) + 1);
-                tree.nodes.push(node);
-                *place.insert(NodeId(tree.nodes.len() as u32)).get()
-            }
+        let index = self.tree.nodes.index_of(Node { parent, frame });
+        if index as usize == self.tree.depths.len() {
+            self.tree.depths.push(self.tree.depth(parent) + 1);
         }
+        NodeId(index + 1)
     }
 
     pub(crate) fn tree(&self) -> &CallTree {
         &self.tree
     }
 
-    pub(crate) fn finish(mut self) -> CallTree {
-        self.tree.places = places(&self.tree.nodes, &self.tree.depths, &self.tree.frames);
+    pub(crate) fn finish(self) -> CallTree {
         self.tree
     }
 }

@@ -16,6 +16,7 @@ use crate::groups::{GroupName, Grouping, Groups};
 use crate::image::ImageIndex;
 use crate::measure::{Measure, Unit};
 use crate::site::Site;
+use crate::stack_order::StackOrder;
 use crate::stack_resolver::StackResolver;
 use crate::thread_names::ThreadNames;
 use crate::trace::Trace;
@@ -133,13 +134,14 @@ pub(crate) fn by_call<M: Measure>(
         (Reverse(one.measure.values()), &one.group).cmp(&(Reverse(other.measure.values()), &other.group))
     });
     let tree = Arc::new(resolver.finish());
+    let order = StackOrder::of(&tree);
     let threads = ThreadNames::of(trace.images(), by_stack.keys().map(|&(image, thread, _)| (image, thread)));
     let mut stacks: Vec<_> = by_stack.into_iter().collect();
     stacks.par_sort_by_cached_key(|((image, thread, node), measure)| {
         let process = trace.images()[image.index()].key.pid;
         let name = threads.place(*image, *thread);
         // No two stacks are equal in all of this.
-        let who = (process, *image, name, tree.place(*node), *thread);
+        let who = (process, *image, name, order.place(*node), *thread);
         (Reverse(measure.weight()), Reverse(measure.values()), who)
     });
     let stack = |((image, thread, node), measure): ((ImageIndex, _, NodeId), M)| StackRow {

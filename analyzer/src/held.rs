@@ -15,6 +15,7 @@ use crate::call_stack::{CallStack, NodeId};
 use crate::image::ImageIndex;
 use crate::moment::{Moment, SiteMemory};
 use crate::site::{Category, Site, SiteId};
+use crate::stack_order::StackOrder;
 use crate::stack_resolver::StackResolver;
 use crate::thread_names::ThreadNames;
 use crate::trace::Trace;
@@ -222,6 +223,7 @@ impl Held {
             call_sites[call_site.index()].add(memory);
         }
         let tree = Arc::new(resolver.finish());
+        let order = StackOrder::of(&tree);
         let threads = ThreadNames::of(trace.images(), stacks.keys().map(|&(image, thread, _)| (image, thread)));
         let mut stacks: Vec<_> = stacks.into_iter().collect();
         // No two stacks are equal in all of this.
@@ -229,7 +231,7 @@ impl Held {
             let KindMemory { live_bytes, live_blocks } = kinds.total();
             let process = trace.images()[image.index()].key.pid;
             let name = threads.place(image, thread);
-            (Reverse(live_bytes), process, name, tree.place(node), live_blocks, position[image.index()], thread)
+            (Reverse(live_bytes), process, name, order.place(node), live_blocks, position[image.index()], thread)
         });
         let stack = |((image, thread, node), kinds): ((ImageIndex, ThreadNumber, NodeId), Kinds)| StackMemory {
             frames: CallStack::new(Arc::clone(&tree), node),

@@ -37,7 +37,7 @@ impl<T> IdMap<T> {
         }
         self.values.push(value);
         let place = self.values.len() as u32;
-        // An id before the first one is as far away as can be.
+        // Distances wrap around: an id shortly before the first one is far from it.
         let distance = id.wrapping_sub(self.first) as usize;
         if distance < self.places.len() {
             self.places[distance] = place;

@@ -6,15 +6,15 @@
 //!
 //! - **opening**: `trace_bytes` (a file) -> `window` (a part of it) -> `chunk_index` (which chunks are sound) ->
 //!   `catalogue` (whose they are) and `layout` (how the bytes are divided) -> `image` (process images with their
-//!   `definitions`) -> `soundness` and `notices` (warnings) -> [`Trace`]
+//!   `definitions`, call paths in an `id_map`) -> `soundness` and `notices` (warnings) -> [`Trace`]
 //! - **replaying**: `schedule` (the order of chunks) -> `chunk_reader` (their bytes) -> `event_chunk` (decoded, and
 //!   paired within its `touches`; `local_sites`) -> `order` (the order of events) ->
 //!   `segmenter` (cut into a `segment` each; `mapped_memory` and its `mappings`) -> `pairing` (frees with allocations) ->
 //!   `live_blocks` (what is alive) -> `replay`, which drives all these -> an observer
 //! - **observers**: [`views`], [`check`], `high_water_mark`, `memory_want` and their `moment`, `largest_groups`, `bucket_levels`; through
 //!   `selected_replay` they see a part of the memory only
-//! - **naming**: `stack_resolver` and `line_table` (from ids to lines) -> `call_stack` (`stack_order` sorts them), `call_site`,
-//!   `thread_names`
+//! - **naming**: `stack_resolver` and `line_table` (from ids to lines) -> `call_stack` (`stack_order` sorts them), `call_site`
+//!   (an `interner` keeps each once), `thread_names`
 //!
 //! Invariants: an answer is the same whatever number of threads worked at it. No input makes this
 //! crate panic; what is damaged or lost becomes a warning. Memory grows with what is alive in the
@@ -48,6 +48,7 @@ mod high_water_mark;
 mod id_map;
 mod image;
 pub mod info;
+mod interner;
 mod largest_groups;
 mod layout;
 mod line_table;

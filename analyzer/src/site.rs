@@ -33,12 +33,12 @@ pub(crate) enum Category {
     MappedFile,
     /// Mappings that are not accessible. Not counted: there is no memory behind them.
     Reserved,
-    /// Arenas of Python's allocator. Not counted: the objects in them are.
+    /// Arenas of Python's allocator. Not counted: the objects in them are. The last one, see [`Category::COUNT`].
     PythonArena,
 }
 
 impl Category {
-    /// How many there are.
+    /// How many there are: the last one is the last of the list.
     const COUNT: usize = Category::PythonArena as usize + 1;
 
     /// The category of blocks from this allocator.

@@ -18,7 +18,7 @@ pub(crate) const UNKNOWN_FUNCTION: &str = "(unknown)";
 pub(crate) struct StackResolver<'a> {
     images: &'a [Image],
     tree: CallTreeBuilder,
-    /// By image and index of a call path, of images of which a stack was asked for.
+    /// By the image that defined a call path, and its index there; empty for images of which no path was met.
     callers: Vec<Vec<Caller>>,
     frames: HashMap<(ImageIndex, CodeId, u32), FrameId>,
     line_tables: HashMap<(ImageIndex, CodeId), LineTable>,
@@ -27,7 +27,7 @@ pub(crate) struct StackResolver<'a> {
 /// The stack of a call path's caller.
 #[derive(Clone, Copy)]
 enum Caller {
-    Unknown,
+    Unresolved,
     /// It is being resolved: meeting it again means that it is its own ancestor.
     InProgress,
     Resolved(NodeId),
@@ -56,11 +56,11 @@ impl<'a> StackResolver<'a> {
             let paths = &self.images[image.index()].definitions.paths;
             let Some(index) = paths.index(stack.path.0) else { break self.unknown() };
             let callers = &mut self.callers[image.index()];
-            callers.resize(paths.values().len(), Caller::Unknown);
+            callers.resize(paths.values().len(), Caller::Unresolved);
             match callers[index] {
                 Caller::Resolved(caller) => break self.child(caller, image, index, stack.instruction),
                 Caller::InProgress => break self.unknown(),
-                Caller::Unknown => callers[index] = Caller::InProgress,
+                Caller::Unresolved => callers[index] = Caller::InProgress,
             }
             unresolved.push((image, index, stack.instruction));
             stack = paths.values()[index].caller;

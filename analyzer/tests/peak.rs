@@ -229,10 +229,16 @@ fn lost_definitions_are_unknown_and_circles_end() {
          end",
     );
     assert_eq!(peak.peak_bytes, 63);
-    let lost: Vec<String> = stacks(&peak);
     assert_eq!(
-        lost[..3],
-        ["10 MainThread (unknown)=32/1", "10 MainThread <module>>make=16/1", "10 MainThread <module>>(unknown)=8/1",]
+        stacks(&peak),
+        [
+            "10 MainThread (unknown)=32/1",
+            "10 MainThread <module>>make=16/1",
+            "10 MainThread <module>>(unknown)=8/1",
+            // Both of the one whose caller is lost, and of the one that is found to be its own ancestor.
+            "10 MainThread (unknown)>make=5/2",
+            "10 MainThread (unknown)>make><module>=2/1",
+        ]
     );
 }
 

@@ -37,8 +37,8 @@ use mimalloc::MiMalloc;
 use record::signal_witness;
 
 /// The analyzer makes and drops millions of small blocks on all processors: with this allocator its answers take a tenth to a
-/// third less time than with the C library's. (With huge pages, imports were answered in a quarter less still, but they cost
-/// `fil record` 12 to 18 MiB of the job's machine.)
+/// quarter less time than with the C library's. (With huge pages, imports were answered in a quarter less still, but they cost
+/// `fil record` 11 to 18 MiB of the job's machine.)
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
