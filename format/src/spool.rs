@@ -44,6 +44,8 @@ pub const SPOOL_MAGIC: [u8; 8] = *b"FILspool";
 pub const SPOOL_VERSION: u32 = 1;
 /// End of a spool file's name.
 pub const SPOOL_EXTENSION: &str = "spool";
+/// And behind that, as long as the file has no header yet.
+pub const UNFINISHED_SPOOL_EXTENSION: &str = "new";
 /// The file header takes one page, so that slots are aligned to pages.
 pub const SPOOL_HEADER_BYTES: usize = 4096;
 /// A slot: large enough that its compression is good and handing it over is rare, small enough

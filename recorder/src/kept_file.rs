@@ -45,6 +45,22 @@ impl KeptFile {
         Ok(self.descriptor)
     }
 
+    /// Gives the file this name, in the same folder.
+    pub(crate) fn rename(&mut self, path: CString) -> io::Result<()> {
+        // SAFETY: both are C strings.
+        if unsafe { libc::rename(self.path.as_ptr(), path.as_ptr()) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        self.path = path;
+        Ok(())
+    }
+
+    /// Removes the file's name.
+    pub(crate) fn remove(&self) {
+        // SAFETY: a C string.
+        unsafe { libc::unlink(self.path.as_ptr()) };
+    }
+
     /// Its length in bytes.
     pub(crate) fn length(&self) -> u64 {
         status_of(self.descriptor).and_then(|status| u64::try_from(status.st_size).ok()).unwrap_or(0)

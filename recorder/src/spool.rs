@@ -19,7 +19,8 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crossbeam_channel::{Receiver, Sender};
 use format::spool::{
     SLOT_BYTES, SLOT_CAPACITY, SLOT_CHUNK_NUMBER, SLOT_FIRST_NS, SLOT_FIRST_TURN, SLOT_FREE, SLOT_HEADER_BYTES,
-    SLOT_IN_USE, SLOT_KIND, SLOT_LENGTH, SLOT_STATE, SLOT_THREAD, SPOOL_HEADER_BYTES, SpoolHeader, slot_offset,
+    SLOT_IN_USE, SLOT_KIND, SLOT_LENGTH, SLOT_STATE, SLOT_THREAD, SPOOL_HEADER_BYTES, SpoolHeader,
+    UNFINISHED_SPOOL_EXTENSION, slot_offset,
 };
 use format::{ChunkKind, EVENT_ROOM_BYTES, EventRoom, ShortEvent, ThreadNumber};
 
@@ -205,18 +206,7 @@ pub(crate) struct SpoolFile {
 impl Spool {
     /// Creates the file with its first segment.
     pub(crate) fn create(path: CString, header: &SpoolHeader) -> io::Result<Spool> {
-        let mut file = KeptFile::open(path, libc::O_RDWR | libc::O_CREAT | libc::O_EXCL)?;
-        let descriptor = file.descriptor()?;
-        let header = header.encode();
-        // The lock comes first: a file without a header is not looked at.
-        // SAFETY: the descriptor is open; the buffer is a live array of this length.
-        let written = unsafe {
-            libc::flock(descriptor, libc::LOCK_EX | libc::LOCK_NB);
-            libc::pwrite(descriptor, header.as_ptr().cast(), header.len(), 0)
-        };
-        if written != header.len() as isize {
-            return Err(io::Error::last_os_error());
-        }
+        let file = create_locked(path, header)?;
         let file = Lock::new(SpoolFile { file, slot_count: 0, segments: Vec::new() });
         let last_free = LastFree(AtomicPtr::new(null_mut()));
         let header = HeaderPage::new();
@@ -323,6 +313,30 @@ impl Spool {
         file.slot_count += slots;
         Ok(())
     }
+}
+
+/// A spool file that holds its header, and is locked. It has its name only then: whoever meets a spool can tell whose it is,
+/// and a process that is killed in here leaves none.
+fn create_locked(path: CString, header: &SpoolHeader) -> io::Result<KeptFile> {
+    let unfinished = CString::new([path.as_bytes(), b".", UNFINISHED_SPOOL_EXTENSION.as_bytes()].concat())?;
+    let mut file = KeptFile::open(unfinished, libc::O_RDWR | libc::O_CREAT | libc::O_EXCL)?;
+    let named = lock_and_begin(&mut file, header).and_then(|()| file.rename(path));
+    if named.is_err() {
+        file.remove();
+        file.close();
+    }
+    named.map(|()| file)
+}
+
+fn lock_and_begin(file: &mut KeptFile, header: &SpoolHeader) -> io::Result<()> {
+    let descriptor = file.descriptor()?;
+    let header = header.encode();
+    // SAFETY: the descriptor is open; the buffer is a live array of this length.
+    let written = unsafe {
+        libc::flock(descriptor, libc::LOCK_EX | libc::LOCK_NB);
+        libc::pwrite(descriptor, header.as_ptr().cast(), header.len(), 0)
+    };
+    if written == header.len() as isize { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 const _: () =

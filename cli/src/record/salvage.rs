@@ -259,6 +259,15 @@ mod tests {
     }
 
     #[test]
+    fn a_process_that_was_killed_while_it_made_its_spool_leaves_nothing() {
+        let recording = Recording::begin();
+        let unfinished = recording.spools.path().join("4000000-5.spool.new");
+        fs::write(&unfinished, "").expect("written");
+        recording.spools.remove();
+        assert!(!recording.spools.path().exists());
+    }
+
+    #[test]
     fn a_process_that_runs_keeps_its_spool() {
         let mut recording = Recording::begin();
         let replaced = recording.leave_spool(ProcessIdentity::own(), 5);

@@ -14,7 +14,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use format::TraceHeader;
-use format::spool::SPOOL_EXTENSION;
+use format::spool::{SPOOL_EXTENSION, UNFINISHED_SPOOL_EXTENSION};
 use rustix::fs::{Mode, statfs, statvfs};
 use rustix::process::geteuid;
 use tempfile::TempDir;
@@ -127,9 +127,13 @@ impl SpoolDirectory {
 
     /// The spool files that are there now.
     pub(crate) fn spool_files(&self) -> io::Result<Vec<PathBuf>> {
+        self.files_that_end_in(SPOOL_EXTENSION)
+    }
+
+    fn files_that_end_in(&self, extension: &str) -> io::Result<Vec<PathBuf>> {
         let entries = fs::read_dir(&self.path)?.collect::<io::Result<Vec<_>>>()?;
         let mut paths: Vec<PathBuf> = entries.iter().map(|entry| entry.path()).collect();
-        paths.retain(|path| path.extension().is_some_and(|extension| extension == SPOOL_EXTENSION) && path.is_file());
+        paths.retain(|path| path.extension().is_some_and(|found| found == extension) && path.is_file());
         paths.sort();
         Ok(paths)
     }
@@ -150,7 +154,10 @@ impl SpoolDirectory {
         if let Ok(library) = fs::read(&library_file) {
             recorder_library::remove(Path::new(OsStr::from_bytes(&library)));
         }
-        for file in [library_file, self.path.join(TRACE_FILE), self.path.join(LAUNCHER_FILE)] {
+        // Of processes that were killed before they could record anything. One that is about to, says that it has no spool.
+        let unfinished = self.files_that_end_in(UNFINISHED_SPOOL_EXTENSION).unwrap_or_default();
+        let files = [library_file, self.path.join(TRACE_FILE), self.path.join(LAUNCHER_FILE)];
+        for file in unfinished.into_iter().chain(files) {
             let _ = fs::remove_file(file);
         }
         let _ = fs::remove_dir(&self.path);
