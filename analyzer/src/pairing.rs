@@ -14,12 +14,12 @@ use format::ThreadNumber;
 
 use crate::birth::Birth;
 use crate::change::Change;
-use crate::event_chunk::{EventChunk, OwnChangeKind};
+use crate::event_chunk::{EventChunk, OwnChange, OwnChangeKind};
 use crate::image::ImageIndex;
 use crate::segment::{Extra, OrderedRun, Segment, UndoneFree};
 use crate::site::SiteId;
 use crate::spread::spread;
-use crate::touches::{GONE, Touch};
+use crate::touches::Touch;
 
 /// A block that is alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,8 +104,8 @@ struct Pairing<'a, B> {
 impl<B: Birth> Pairing<'_, B> {
     fn pair(&mut self, segment: &Segment<B>) {
         self.steps.iter_mut().for_each(Vec::clear);
-        let merges = segment.has_short_stretches();
-        if merges {
+        let short_stretches = segment.has_short_stretches();
+        if short_stretches {
             let touches = segment.runs.iter().map(|run| segment.chunk_of(run).touches(&run.run).len()).sum();
             self.table.restart(touches);
         }
@@ -119,12 +119,14 @@ impl<B: Birth> Pairing<'_, B> {
                     self.undo(undone);
                 }
                 let is_undone = |undone: &UndoneFree| undone.address == touch.address && undone.image == run.image;
-                let alone = !merges || !segment.undone.is_empty() && segment.undone.iter().any(is_undone);
+                let alone = !short_stretches
+                    || self.table.is_of_no_use()
+                    || !segment.undone.is_empty() && segment.undone.iter().any(is_undone);
                 let is_last_free = last_free.is_some_and(|(index, _)| index == touch.first);
                 self.touch(run, chunk, touch, is_last_free, alone);
             }
             for &(at, before) in chunk.replaced(&run.run) {
-                let block = self.block(run, chunk, before);
+                let block = self.block_of_event(run, chunk, before);
                 self.extras.push((run.position_of(at), Extra::Change(Change::of_free(block))));
             }
             if let Some((index, address)) = last_free {
@@ -137,17 +139,16 @@ impl<B: Birth> Pairing<'_, B> {
     /// Takes a touch into the step of its address; or, if it is to be alone, into one of its own.
     #[inline]
     fn touch(&mut self, run: &OrderedRun, chunk: &EventChunk, touch: &Touch, is_last_free: bool, alone: bool) {
-        let &Touch { address, first, last } = touch;
+        let &Touch { address, size, site, first, last, begins_with_free } = touch;
         let image = run.image;
-        let block = if last == GONE { Block::none() } else { self.block(run, chunk, last) };
+        let block = if touch.leaves_block() { self.block(run, chunk, last, size, site) } else { Block::none() };
         let by_alloc = End::Alloc(run.position_of(first));
-        let end = match chunk.change(first).kind() {
-            OwnChangeKind::LooseFree => {
-                self.loose_frees.push(Change::none());
-                let number = self.loose_frees.len() as u32 - 1;
-                if is_last_free { End::LastFree(number, run.thread) } else { End::Free(number) }
-            }
-            _ => by_alloc,
+        let end = if begins_with_free {
+            self.loose_frees.push(Change::none());
+            let number = self.loose_frees.len() as u32 - 1;
+            if is_last_free { End::LastFree(number, run.thread) } else { End::Free(number) }
+        } else {
+            by_alloc
         };
         let mut step = Step { address, block, image, end };
         let place = if alone { None } else { Some(self.table.find(self.steps, address, image)) };
@@ -192,7 +193,7 @@ impl<B: Birth> Pairing<'_, B> {
     fn note_last_free(&mut self, run: &OrderedRun, chunk: &EventChunk, index: u32, address: u64) {
         let block = match chunk.change(index).kind() {
             OwnChangeKind::LooseFree => return,
-            OwnChangeKind::End(begin) => self.block(run, chunk, begin),
+            OwnChangeKind::End(begin) => self.block_of_event(run, chunk, begin),
             OwnChangeKind::Begin | OwnChangeKind::Nothing => Block::none(),
         };
         self.push(Step { address, block, image: run.image, end: End::Paired(run.thread) });
@@ -206,10 +207,14 @@ impl<B: Birth> Pairing<'_, B> {
     /// The block that comes to life at the event of this index. Where it is of another run than this one, nobody asks for its
     /// birth: see [`crate::event_chunk::Stretch`].
     #[inline]
-    fn block(&self, run: &OrderedRun, chunk: &EventChunk, index: u32) -> Block<B> {
-        let change = chunk.change(index);
+    fn block(&self, run: &OrderedRun, chunk: &EventChunk, index: u32, size: u64, site: u32) -> Block<B> {
         let birth = B::at(self.first_order + u64::from(run.position_of(index)), run.clock_ns);
-        Block { size: change.size, site: chunk.site_ids[change.site as usize], birth }
+        Block { size, site: chunk.site_ids[site as usize], birth }
+    }
+
+    fn block_of_event(&self, run: &OrderedRun, chunk: &EventChunk, index: u32) -> Block<B> {
+        let &OwnChange { size, site, .. } = chunk.change(index);
+        self.block(run, chunk, index, size, site)
     }
 
     #[inline]
@@ -226,7 +231,15 @@ struct StepTable {
     /// 0, or one more than an index of the steps of a shard, and the shard in the lower bits.
     places: Vec<u32>,
     shift: u32,
+    /// How many addresses were looked for, and how many of them were there.
+    looks: u32,
+    found: u32,
 }
+
+/// So many addresses are looked for before it is known whether that is worth the while.
+const FIRST_LOOKS: u32 = 1024;
+/// At least one of so many must be there.
+const LEAST_FOUND: u32 = 8;
 
 /// What is found.
 enum Place {
@@ -243,16 +256,26 @@ impl StepTable {
         self.places.clear();
         self.places.resize(places, 0);
         self.shift = u64::BITS - places.ilog2();
+        (self.looks, self.found) = (0, 0);
+    }
+
+    /// Whether so few addresses were there already that each touch may as well be a step by itself, from now on: this does not
+    /// change any more.
+    #[inline]
+    fn is_of_no_use(&self) -> bool {
+        self.looks >= FIRST_LOOKS && self.found < self.looks / LEAST_FOUND
     }
 
     #[inline]
-    fn find<B>(&self, steps: &Steps<B>, address: u64, image: ImageIndex) -> Place {
+    fn find<B>(&mut self, steps: &Steps<B>, address: u64, image: ImageIndex) -> Place {
+        self.looks += 1;
         let mut place = (spread(address ^ u64::from(image.0) << 48) >> self.shift) as usize;
         while self.places[place] != 0 {
             let found = self.places[place] as usize;
             let (shard, index) = (found % SHARDS, found / SHARDS - 1);
             let step = &steps[shard][index];
             if step.address == address && step.image == image {
+                self.found += 1;
                 return Place::Taken { shard, index };
             }
             place = (place + 1) & (self.places.len() - 1);

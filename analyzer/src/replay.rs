@@ -30,7 +30,6 @@ use crate::segment::{Extra, Mark, OrderedRun, Segment};
 use crate::segmenter::Segmenter;
 use crate::site::Site;
 use crate::soundness::UnreadableChunks;
-use crate::touches::GONE;
 use crate::trace::Trace;
 
 /// How the work of a replay is cut up. Answers do not depend on it, which tests show, but for the numbers of call stacks in
@@ -233,11 +232,12 @@ fn tell_what_remains<O: Observer>(segment: &Segment<O::Birth>, observer: &mut O)
     segment.loose_frees.iter().filter(|change| !change.is_none()).for_each(|change| observer.remains(change));
     for run in &segment.runs {
         let chunk = segment.chunk_of(run);
-        let left = chunk.touches(&run.run).iter().map(|touch| touch.last).filter(|&begin| begin != GONE);
+        let left = chunk.touches(&run.run).iter().filter(|touch| touch.leaves_block());
+        let left = left.map(|touch| (touch.size, touch.site));
         // The ends of these are among the extras.
-        let replaced = chunk.replaced(&run.run).iter().map(|&(_, begin)| begin);
-        for begin in left.chain(replaced) {
-            let OwnChange { size, site, .. } = *chunk.change(begin);
+        let replaced = chunk.replaced(&run.run).iter().map(|&(_, begin)| chunk.change(begin));
+        let replaced = replaced.map(|change| (change.size, change.site));
+        for (size, site) in left.chain(replaced) {
             let block = Block { size, site: chunk.site_ids[site as usize], birth: O::Birth::default() };
             observer.remains(&Change::of_alloc(block));
         }

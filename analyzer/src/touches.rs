@@ -9,10 +9,36 @@ use crate::spread::spread;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Touch {
     pub(crate) address: u64,
+    /// Requested bytes of the block that is there at the end, if one is.
+    pub(crate) size: u64,
+    /// The index of its site in the chunk.
+    pub(crate) site: u32,
     /// The first event: an allocation, or a free of what was there before.
     pub(crate) first: u32,
-    /// The allocation whose block is there at the end, or [`GONE`].
+    /// The allocation of the block that is there at the end, or [`GONE`].
     pub(crate) last: u32,
+    /// Whether the first event is a free.
+    pub(crate) begins_with_free: bool,
+}
+
+impl Touch {
+    /// A block that comes to life by this event.
+    #[inline]
+    pub(crate) fn of_alloc(address: u64, size: u64, site: u32, event: u32) -> Touch {
+        Touch { address, size, site, first: event, last: event, begins_with_free: false }
+    }
+
+    /// A block that this event frees, of which nothing else is known.
+    #[inline]
+    pub(crate) fn of_free(address: u64, event: u32) -> Touch {
+        Touch { address, size: 0, site: 0, first: event, last: GONE, begins_with_free: true }
+    }
+
+    /// Whether a block is there at the end.
+    #[inline]
+    pub(crate) fn leaves_block(&self) -> bool {
+        self.last != GONE
+    }
 }
 
 /// No block is there.
@@ -83,7 +109,7 @@ mod tests {
     use super::*;
 
     fn touch(address: u64) -> Touch {
-        Touch { address, first: 0, last: GONE }
+        Touch::of_free(address, 0)
     }
 
     #[test]

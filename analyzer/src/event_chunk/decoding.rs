@@ -178,9 +178,10 @@ impl<U: Iterator<Item = u32>> EventListener for Decoding<'_, U> {
         let site = self.chunk.sites.index_of(stack, Category::of_block(domain));
         self.chunk.changes.push(OwnChange { size, site, what: BEGIN });
         self.run.rise.begin(size);
-        let first = Touch { address, first: index, last: index };
+        let first = Touch::of_alloc(address, size, site, index);
         if let Some(touch) = self.table.find_or_add(&mut self.chunk.touches, first) {
             let before = std::mem::replace(&mut touch.last, index);
+            (touch.size, touch.site) = (size, site);
             if before != GONE {
                 self.chunk.replaced.push((index, before));
             }
@@ -195,12 +196,12 @@ impl<U: Iterator<Item = u32>> EventListener for Decoding<'_, U> {
             self.chunk.changes.push(OwnChange::NOTHING);
             return;
         }
-        let first = Touch { address, first: index, last: GONE };
+        let first = Touch::of_free(address, index);
         let change = match self.table.find_or_add(&mut self.chunk.touches, first) {
             None => OwnChange { what: LOOSE_FREE, ..OwnChange::NOTHING },
             Some(touch) => match std::mem::replace(&mut touch.last, GONE) {
                 GONE => OwnChange::NOTHING,
-                begin => OwnChange { what: begin, ..self.chunk.changes[begin as usize] },
+                begin => OwnChange { size: touch.size, site: touch.site, what: begin },
             },
         };
         self.chunk.changes.push(change);
