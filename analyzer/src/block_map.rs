@@ -1,8 +1,8 @@
 //! The blocks that are alive, by address.
 //!
 //! Blocks that lie side by side are most often asked for side by side, and in the end freed so. So those of one region of 1 KiB
-//! stand together, in the order of their addresses, and the region of the last question is remembered: a table that spreads
-//! addresses has to fetch another line of memory for nearly each of them.
+//! stand together, in the order of their addresses. Regions are found by their group of 64: a table that spreads all of them
+//! has to fetch another line of memory for nearly each, and a table of the groups stays in the processor's cache.
 
 use std::hash::BuildHasherDefault;
 
@@ -12,12 +12,11 @@ use crate::spread::NumberHasher;
 
 /// See the module.
 pub(crate) struct BlockMap<T> {
-    /// Where in `regions` each region is that has blocks.
+    /// Where in `groups` each group is that has blocks.
     places: HashMap<u64, u32, BuildHasherDefault<NumberHasher>>,
-    regions: Vec<Region<T>>,
-    /// Places in `regions` that are not used.
-    free: Vec<u32>,
-    /// The region that was asked for last, and its place.
+    groups: Slots<Group>,
+    regions: Slots<Region<T>>,
+    /// The group that was asked for last, and its place.
     last: Option<(u64, u32)>,
     /// Blocks whose addresses are no multiple of a granule.
     odd: HashMap<u64, T, BuildHasherDefault<NumberHasher>>,
@@ -27,6 +26,8 @@ pub(crate) struct BlockMap<T> {
 const GRANULE_BITS: u32 = 4;
 /// A region has 64 granules.
 const REGION_BITS: u32 = GRANULE_BITS + 6;
+/// A group has 64 regions: 64 KiB.
+pub(crate) const GROUP_BITS: u32 = REGION_BITS + 6;
 
 /// A region has room for so many times its blocks at most.
 const SPARE: usize = 8;
@@ -46,19 +47,68 @@ impl<T> Region<T> {
     }
 }
 
+/// Neighbours.
+struct Group {
+    /// Where each region is.
+    regions: [u32; 64],
+    /// How many there are.
+    count: u32,
+}
+
+/// No place.
+const NONE: u32 = u32::MAX;
+
+/// Things by place, and the places that are not used.
+struct Slots<T> {
+    things: Vec<T>,
+    free: Vec<u32>,
+}
+
+impl<T> Default for Slots<T> {
+    fn default() -> Slots<T> {
+        Slots { things: Vec::new(), free: Vec::new() }
+    }
+}
+
+impl<T> Slots<T> {
+    /// A place that was given back, with what is there, or a new one with what is made for it.
+    fn take(&mut self, make: impl FnOnce() -> T) -> u32 {
+        self.free.pop().unwrap_or_else(|| {
+            self.things.push(make());
+            (self.things.len() - 1) as u32
+        })
+    }
+
+    fn give_back(&mut self, place: u32) {
+        self.free.push(place);
+    }
+
+    #[inline]
+    fn at(&mut self, place: u32) -> &mut T {
+        &mut self.things[place as usize]
+    }
+}
+
 impl<T> Default for BlockMap<T> {
     fn default() -> BlockMap<T> {
-        let (places, odd) = (HashMap::default(), HashMap::default());
-        BlockMap { places, regions: Vec::new(), free: Vec::new(), last: None, odd }
+        let (groups, regions) = (Slots::default(), Slots::default());
+        BlockMap { places: HashMap::default(), groups, regions, last: None, odd: HashMap::default() }
     }
 }
 
 impl<T> BlockMap<T> {
     /// Puts a block at this address. Returns what was there.
     pub(crate) fn insert(&mut self, address: u64, block: T) -> Option<T> {
-        let Some((region, granule)) = region_and_granule(address) else { return self.odd.insert(address, block) };
-        let place = self.find(region).unwrap_or_else(|| self.begin(region));
-        let region = &mut self.regions[place as usize];
+        if is_odd(address) {
+            return self.odd.insert(address, block);
+        }
+        let granule = granule_of(address);
+        let group = self.find_group(address).unwrap_or_else(|| self.begin_group(address));
+        let place = match self.groups.at(group).regions[region_in_group(address)] {
+            NONE => self.begin_region(group, address),
+            place => place,
+        };
+        let region = self.regions.at(place);
         let at = region.place(granule);
         if region.begins & granule != 0 {
             return Some(std::mem::replace(&mut region.blocks[at], block));
@@ -74,9 +124,16 @@ impl<T> BlockMap<T> {
 
     /// Takes away what is at this address.
     pub(crate) fn remove(&mut self, address: u64) -> Option<T> {
-        let Some((region_number, granule)) = region_and_granule(address) else { return self.odd.remove(&address) };
-        let place = self.find(region_number)?;
-        let region = &mut self.regions[place as usize];
+        if is_odd(address) {
+            return self.odd.remove(&address);
+        }
+        let granule = granule_of(address);
+        let group = self.find_group(address)?;
+        let place = self.groups.at(group).regions[region_in_group(address)];
+        if place == NONE {
+            return None;
+        }
+        let region = self.regions.at(place);
         if region.begins & granule == 0 {
             return None;
         }
@@ -87,46 +144,73 @@ impl<T> BlockMap<T> {
             region.blocks.shrink_to(2 * region.blocks.len());
         }
         if region.begins == 0 {
-            self.places.remove(&region_number);
-            self.free.push(place);
-            self.last = None;
+            self.end_region(group, address, place);
         }
         Some(block)
     }
 
     /// All blocks.
     pub(crate) fn into_blocks(self) -> impl Iterator<Item = T> {
-        self.regions.into_iter().flat_map(|region| region.blocks).chain(self.odd.into_values())
+        self.regions.things.into_iter().flat_map(|region| region.blocks).chain(self.odd.into_values())
     }
 
     #[inline]
-    fn find(&mut self, region: u64) -> Option<u32> {
+    fn find_group(&mut self, address: u64) -> Option<u32> {
+        let group = address >> GROUP_BITS;
         if let Some((last, place)) = self.last
-            && last == region
+            && last == group
         {
             return Some(place);
         }
-        let place = *self.places.get(&region)?;
-        self.last = Some((region, place));
+        let place = *self.places.get(&group)?;
+        self.last = Some((group, place));
         Some(place)
     }
 
-    fn begin(&mut self, region: u64) -> u32 {
-        let place = self.free.pop().unwrap_or_else(|| {
-            self.regions.push(Region { begins: 0, blocks: Vec::new() });
-            (self.regions.len() - 1) as u32
-        });
-        self.places.insert(region, place);
-        self.last = Some((region, place));
+    fn begin_group(&mut self, address: u64) -> u32 {
+        let group = address >> GROUP_BITS;
+        let place = self.groups.take(|| Group { regions: [NONE; 64], count: 0 });
+        self.places.insert(group, place);
+        self.last = Some((group, place));
         place
+    }
+
+    fn begin_region(&mut self, group: u32, address: u64) -> u32 {
+        let place = self.regions.take(|| Region { begins: 0, blocks: Vec::new() });
+        let group = self.groups.at(group);
+        group.regions[region_in_group(address)] = place;
+        group.count += 1;
+        place
+    }
+
+    /// The last block of this region is gone.
+    fn end_region(&mut self, group_place: u32, address: u64, place: u32) {
+        self.regions.give_back(place);
+        let group = self.groups.at(group_place);
+        group.regions[region_in_group(address)] = NONE;
+        group.count -= 1;
+        if group.count == 0 {
+            self.groups.give_back(group_place);
+            self.places.remove(&(address >> GROUP_BITS));
+            self.last = None;
+        }
     }
 }
 
-/// The number of the region of an address, and its granule as a bit.
 #[inline]
-fn region_and_granule(address: u64) -> Option<(u64, u64)> {
-    let is_odd = address & ((1 << GRANULE_BITS) - 1) != 0;
-    (!is_odd).then(|| (address >> REGION_BITS, 1 << (address >> GRANULE_BITS & 63)))
+fn is_odd(address: u64) -> bool {
+    address & ((1 << GRANULE_BITS) - 1) != 0
+}
+
+/// As a bit of its region.
+#[inline]
+fn granule_of(address: u64) -> u64 {
+    1 << (address >> GRANULE_BITS & 63)
+}
+
+#[inline]
+fn region_in_group(address: u64) -> usize {
+    (address >> REGION_BITS & 63) as usize
 }
 
 #[cfg(test)]
@@ -163,6 +247,7 @@ mod tests {
             assert_eq!(blocks.insert(address, ()), None);
             assert_eq!(blocks.remove(address), Some(()));
         }
-        assert_eq!((blocks.regions.len(), blocks.places.len()), (1, 0));
+        let places = (blocks.regions.things.len(), blocks.groups.things.len(), blocks.places.len());
+        assert_eq!(places, (1, 1, 0));
     }
 }

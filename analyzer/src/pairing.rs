@@ -13,6 +13,7 @@ use std::cell::RefCell;
 use format::ThreadNumber;
 
 use crate::birth::Birth;
+use crate::block_map::GROUP_BITS;
 use crate::change::Change;
 use crate::event_chunk::{EventChunk, OwnChange, OwnChangeKind};
 use crate::image::ImageIndex;
@@ -289,8 +290,8 @@ impl StepTable {
     }
 }
 
-/// Pages of addresses stay together.
+/// Neighbours stay together, as they do in a [`crate::block_map::BlockMap`].
 #[inline]
 fn shard_of(address: u64) -> usize {
-    (spread(address >> 12) >> (u64::BITS - SHARDS.ilog2())) as usize
+    (spread(address >> GROUP_BITS) >> (u64::BITS - SHARDS.ilog2())) as usize
 }
