@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::call_site::{CallSiteName, CallSiteNames};
-use crate::call_stack::{CallStack, NodeId};
+use crate::call_stack::{CallStack, CallTree, NodeId};
 use crate::image::ImageIndex;
 use crate::moment::{Moment, SiteMemory};
 use crate::site::{Category, Site, SiteId};
@@ -212,18 +212,26 @@ impl Held {
     /// By innermost frame and by call stack, each with the largest first. `position` is that of [`Held::by_process`].
     pub(crate) fn by_call(&self, trace: &Trace, position: &[usize]) -> (Vec<CallSite>, Vec<StackMemory>) {
         let mut resolver = StackResolver::new(trace.images());
+        let nodes: Vec<NodeId> = self.sites.iter().map(|(site, _)| resolver.resolve(site.image, site.stack)).collect();
+        let tree = Arc::new(resolver.finish());
+        rayon::join(|| self.call_sites(&tree, &nodes), || self.stacks(trace, position, &tree, &nodes))
+    }
+
+    /// By innermost frame. `nodes` are the call stacks of the sites.
+    fn call_sites(&self, tree: &CallTree, nodes: &[NodeId]) -> Vec<CallSite> {
         let mut names = CallSiteNames::default();
         let mut call_sites: Vec<SiteMemory> = Vec::new();
-        let mut stacks = HashMap::<_, Kinds>::with_capacity(self.sites.len());
-        for (site, memory) in &self.sites {
-            let stack = resolver.resolve(site.image, site.stack);
-            stacks.entry((site.image, site.thread, stack)).or_default().add(site.category, memory);
-            let call_site = names.of_stack(resolver.tree(), stack);
+        for ((_, memory), &node) in self.sites.iter().zip(nodes) {
+            let call_site = names.of_stack(tree, node);
             call_sites.resize(names.names().len(), SiteMemory::default());
             call_sites[call_site.index()].add(memory);
         }
-        let tree = Arc::new(resolver.finish());
-        let order = StackOrder::of(&tree);
+        largest_call_sites(&names, &call_sites)
+    }
+
+    /// By call stack, which are those of the sites.
+    fn stacks(&self, trace: &Trace, position: &[usize], tree: &Arc<CallTree>, nodes: &[NodeId]) -> Vec<StackMemory> {
+        let (order, stacks) = rayon::join(|| StackOrder::of(tree), || self.by_stack(nodes));
         let threads = ThreadNames::of(trace.images(), stacks.keys().map(|&(image, thread, _)| (image, thread)));
         let mut stacks: Vec<_> = stacks.into_iter().collect();
         // No two stacks are equal in all of this.
@@ -234,7 +242,7 @@ impl Held {
             (Reverse(live_bytes), process, name, order.place(node), live_blocks, position[image.index()], thread)
         });
         let stack = |((image, thread, node), kinds): ((ImageIndex, ThreadNumber, NodeId), Kinds)| StackMemory {
-            frames: CallStack::new(Arc::clone(&tree), node),
+            frames: CallStack::new(Arc::clone(tree), node),
             process: trace.images()[image.index()].key.pid,
             process_index: position[image.index()],
             thread: threads.name(threads.place(image, thread)).to_owned(),
@@ -243,7 +251,15 @@ impl Held {
             live_blocks: kinds.total().live_blocks,
             kinds,
         };
-        (largest_call_sites(&names, &call_sites), stacks.into_iter().map(stack).collect())
+        stacks.into_iter().map(stack).collect()
+    }
+
+    fn by_stack(&self, nodes: &[NodeId]) -> HashMap<(ImageIndex, ThreadNumber, NodeId), Kinds> {
+        let mut stacks = HashMap::<_, Kinds>::with_capacity(self.sites.len());
+        for ((site, memory), &node) in self.sites.iter().zip(nodes) {
+            stacks.entry((site.image, site.thread, node)).or_default().add(site.category, memory);
+        }
+        stacks
     }
 }
 
