@@ -114,17 +114,22 @@ impl<B: Birth> Pairing<'_, B> {
         for run in &segment.runs {
             let chunk = segment.chunk_of(run);
             let last_free = chunk.last_free_in(&run.run);
-            for touch in chunk.touches(&run.run) {
-                let position = run.position_of(touch.first);
-                while let Some(undone) = undone.next_if(|undone| undone.position < position) {
-                    self.undo(undone);
+            let is_last_free = |touch: &Touch| last_free.is_some_and(|(index, _)| index == touch.first);
+            // Once it is so, it stays so: nothing is looked for any more.
+            if segment.undone.is_empty() && (!short_stretches || self.table.is_of_no_use()) {
+                for touch in chunk.touches(&run.run) {
+                    self.touch(run, chunk, touch, is_last_free(touch), true);
                 }
-                let is_undone = |undone: &UndoneFree| undone.address == touch.address && undone.image == run.image;
-                let alone = !short_stretches
-                    || self.table.is_of_no_use()
-                    || !segment.undone.is_empty() && segment.undone.iter().any(is_undone);
-                let is_last_free = last_free.is_some_and(|(index, _)| index == touch.first);
-                self.touch(run, chunk, touch, is_last_free, alone);
+            } else {
+                for touch in chunk.touches(&run.run) {
+                    let position = run.position_of(touch.first);
+                    while let Some(undone) = undone.next_if(|undone| undone.position < position) {
+                        self.undo(undone);
+                    }
+                    let is_undone = |undone: &UndoneFree| undone.address == touch.address && undone.image == run.image;
+                    let alone = !short_stretches || segment.undone.iter().any(is_undone);
+                    self.touch(run, chunk, touch, is_last_free(touch), alone);
+                }
             }
             for &(at, before) in chunk.replaced(&run.run) {
                 let block = self.block_of_event(run, chunk, before);
@@ -138,7 +143,7 @@ impl<B: Birth> Pairing<'_, B> {
     }
 
     /// Takes a touch into the step of its address; or, if it is to be alone, into one of its own.
-    #[inline]
+    #[inline(always)]
     fn touch(&mut self, run: &OrderedRun, chunk: &EventChunk, touch: &Touch, is_last_free: bool, alone: bool) {
         let &Touch { address, size, site, first, last, begins_with_free } = touch;
         let image = run.image;
@@ -260,8 +265,7 @@ impl StepTable {
         (self.looks, self.found) = (0, 0);
     }
 
-    /// Whether so few addresses were there already that each touch may as well be a step by itself, from now on: this does not
-    /// change any more.
+    /// Whether so few addresses were there already that each touch may as well be a step by itself, from now on.
     #[inline]
     fn is_of_no_use(&self) -> bool {
         self.looks >= FIRST_LOOKS && self.found < self.looks / LEAST_FOUND
