@@ -9,7 +9,7 @@ use crate::event_encoder::{
     OTHER_PROTECT, OTHER_REMAP, OTHER_TIME, OTHER_TURN, OTHER_UNDO_FREE, OTHER_UNMAP, STACK_OF_SAME_PATH,
     STACK_SPELLED_OUT,
 };
-use crate::event_model::{Class, EventModel};
+use crate::event_model::{Class, EventModel, SITE_CODES};
 use crate::ids::{PathId, StackId};
 use crate::varint::{read, unzigzag};
 
@@ -40,43 +40,57 @@ impl<'a> EventDecoder<'a> {
     }
 
     /// Tells all events that are left, up to one that cannot be read. The same as going through them one by one, and twice as
-    /// fast: what most of them are need not be asked again.
+    /// fast: what most of them are need not be asked again, nor whose they are.
     #[inline]
-    pub fn tell(mut self, listener: &mut impl EventListener) -> Result<(), FormatError> {
+    pub fn tell<L: EventListener>(mut self, listener: &mut L) -> Result<(), FormatError> {
+        let mut sites: [Option<L::Site>; SITE_CODES] = [None; SITE_CODES];
         while self.at < self.bytes.len() {
             let mut at = self.at;
-            self.decode(&mut at, listener)?;
+            match self.decode(&mut at)? {
+                Decoded::Alloc(Alloc { code, domain, address, size, stack }) => {
+                    let known = &mut sites[usize::from(code) % SITE_CODES];
+                    let site = known.unwrap_or_else(|| *known.insert(listener.site(domain, stack)));
+                    listener.alloc(site, address, size);
+                }
+                Decoded::Free { address } => listener.free(address),
+                Decoded::Other(event) => {
+                    if let Event::Alloc { domain, size, stack, .. } = event
+                        && let Some(codes) = EventModel::site_codes(domain, size, stack)
+                    {
+                        // From here on they may stand for others.
+                        codes.iter().for_each(|&code| sites[code] = None);
+                    }
+                    listener.event(event);
+                }
+            }
             self.at = at;
         }
         Ok(())
     }
 
     #[inline(always)]
-    fn decode(&mut self, at: &mut usize, listener: &mut impl EventListener) -> Result<(), FormatError> {
+    fn decode(&mut self, at: &mut usize) -> Result<Decoded, FormatError> {
         let offset = *at;
         let first = self.bytes[offset];
-        if u16::from(first) & 1 == HEAD_ALLOC {
-            let Alloc { domain, address, size, stack } = self.alloc_at_site(at)?;
-            listener.alloc(domain, address, size, stack);
+        Ok(if u16::from(first) & 1 == HEAD_ALLOC {
+            Decoded::Alloc(self.alloc_at_site(at)?)
         } else if u16::from(first) & 3 == HEAD_FREE {
-            let address = self.free_nearby(at)?;
-            listener.free(address);
+            Decoded::Free { address: self.free_nearby(at)? }
         } else {
             *at += 1;
-            let event = self.other(at, first, offset)?;
-            listener.event(event);
-        }
-        Ok(())
+            Decoded::Other(self.other(at, first, offset)?)
+        })
     }
 
     #[inline(always)]
     fn alloc_at_site(&mut self, at: &mut usize) -> Result<Alloc, FormatError> {
         let (head, distance) = self.head_and_distance(at, ALLOC_DISTANCE)?;
-        let (domain, size, stack) = self.model.site_of_code(head >> ALLOC_CODE_SHIFT);
+        let code = head >> ALLOC_CODE_SHIFT;
+        let (domain, size, stack) = self.model.site_of_code(code);
         let (class, room) = Class::of(domain, size);
         let address = at_distance(self.model.likely_address(class), distance);
         self.model.note_alloc(class, room, address);
-        Ok(Alloc { domain, address, size, stack })
+        Ok(Alloc { code, domain, address, size, stack })
     }
 
     #[inline(always)]
@@ -230,39 +244,42 @@ impl<'a> EventDecoder<'a> {
 
 /// Who is told events, those by themselves that most events are.
 pub trait EventListener {
+    /// What it calls a call stack that allocates in a domain. As long as the chunk has a short code for that, it is asked once.
+    type Site: Copy;
+    /// What it calls this one.
+    fn site(&mut self, domain: Domain, stack: StackId) -> Self::Site;
     /// Most of [`Event::Alloc`].
-    fn alloc(&mut self, domain: Domain, address: u64, size: u64, stack: StackId);
+    fn alloc(&mut self, site: Self::Site, address: u64, size: u64);
     /// Most of [`Event::Free`].
     fn free(&mut self, address: u64);
     /// All others: of these two, those that are spelled out.
     fn event(&mut self, event: Event);
 }
 
-/// An [`Event::Alloc`].
+/// An event, by what it is told by.
+enum Decoded {
+    Alloc(Alloc),
+    Free { address: u64 },
+    Other(Event),
+}
+
+/// An [`Event::Alloc`] at a site that has a code.
 struct Alloc {
+    code: u16,
     domain: Domain,
     address: u64,
     size: u64,
     stack: StackId,
 }
 
-/// Keeps the last event.
-struct LastEvent(Option<Event>);
-
-impl EventListener for LastEvent {
+impl From<Decoded> for Event {
     #[inline]
-    fn alloc(&mut self, domain: Domain, address: u64, size: u64, stack: StackId) {
-        self.0 = Some(Event::Alloc { domain, address, size, stack });
-    }
-
-    #[inline]
-    fn free(&mut self, address: u64) {
-        self.0 = Some(Event::Free { address });
-    }
-
-    #[inline]
-    fn event(&mut self, event: Event) {
-        self.0 = Some(event);
+    fn from(decoded: Decoded) -> Event {
+        match decoded {
+            Decoded::Alloc(Alloc { domain, address, size, stack, .. }) => Event::Alloc { domain, address, size, stack },
+            Decoded::Free { address } => Event::Free { address },
+            Decoded::Other(event) => event,
+        }
     }
 }
 
@@ -275,11 +292,10 @@ impl Iterator for EventDecoder<'_> {
             return None;
         }
         let mut at = self.at;
-        let mut event = LastEvent(None);
-        match self.decode(&mut at, &mut event) {
-            Ok(()) => {
+        match self.decode(&mut at) {
+            Ok(decoded) => {
                 self.at = at;
-                event.0.map(Ok)
+                Some(Ok(decoded.into()))
             }
             Err(error) => {
                 // Nothing after this can be believed: the iteration ends with the error.

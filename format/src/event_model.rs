@@ -109,6 +109,13 @@ impl EventModel {
         (domain, number as u16 as u64, stack)
     }
 
+    /// The codes of the pair of places that a site may have.
+    #[inline]
+    pub(crate) fn site_codes(domain: Domain, size: u64, stack: StackId) -> Option<[usize; 2]> {
+        let first = domain as usize * SITES + Site::of(size, stack)?.first_place();
+        Some([first, first + 1])
+    }
+
     /// Remembers a site that was spelled out, in the first place of its pair. What was there goes to the second one.
     pub(crate) fn note_site(&mut self, domain: Domain, size: u64, stack: StackId) {
         let Some(site) = Site::of(size, stack) else { return };

@@ -5,7 +5,7 @@
 mod support;
 
 use format::constants::MAX_EVENT_BYTES;
-use format::{Domain, Event, EventDecoder, EventEncoder, FormatError, MappingKind, PathId, StackId};
+use format::{Domain, Event, EventDecoder, EventEncoder, EventListener, FormatError, MappingKind, PathId, StackId};
 use proptest::prelude::*;
 use support::{encode_events, every_event};
 
@@ -72,7 +72,51 @@ fn expected(events: &[Event], first_ns: u64) -> Vec<Event> {
     events.iter().map(&mut clock).collect()
 }
 
+/// Writes down what it is told.
+#[derive(Default)]
+struct Told(Vec<Event>);
+
+impl EventListener for Told {
+    type Site = (Domain, StackId);
+
+    fn site(&mut self, domain: Domain, stack: StackId) -> (Domain, StackId) {
+        (domain, stack)
+    }
+
+    fn alloc(&mut self, (domain, stack): (Domain, StackId), address: u64, size: u64) {
+        self.0.push(Event::Alloc { domain, address, size, stack });
+    }
+
+    fn free(&mut self, address: u64) {
+        self.0.push(Event::Free { address });
+    }
+
+    fn event(&mut self, event: Event) {
+        self.0.push(event);
+    }
+}
+
 proptest! {
+    /// Damaged chunks, too, and those of more sites than have a code, so that codes change.
+    #[test]
+    fn a_listener_is_told_the_same(
+        bytes in prop::collection::vec(any::<u8>(), 0..2000),
+        events in prop::collection::vec(event(), 0..600),
+        instructions in prop::collection::vec(0u32..1200, 0..3000),
+    ) {
+        let of_many_sites = instructions.into_iter().map(|instruction| {
+            let stack = StackId { path: PathId(1), instruction };
+            Event::Alloc { domain: Domain::Python, address: 16 * u64::from(instruction), size: 8, stack }
+        });
+        for bytes in [bytes, encode_events(&events), encode_events(&of_many_sites.collect::<Vec<Event>>())] {
+            let mut told = Told::default();
+            let ended = EventDecoder::new(&bytes, 0, 0).tell(&mut told);
+            let (events, errors): (Vec<_>, Vec<_>) = EventDecoder::new(&bytes, 0, 0).partition(Result::is_ok);
+            prop_assert_eq!(told.0, events.into_iter().flatten().collect::<Vec<Event>>());
+            prop_assert_eq!(ended.err(), errors.into_iter().find_map(Result::err));
+        }
+    }
+
     #[test]
     fn events_come_back(
         events in prop::collection::vec(event(), 0..600),

@@ -172,10 +172,16 @@ impl<U: Iterator<Item = u32>> Decoding<'_, U> {
 }
 
 impl<U: Iterator<Item = u32>> EventListener for Decoding<'_, U> {
+    type Site = u32;
+
     #[inline]
-    fn alloc(&mut self, domain: Domain, address: u64, size: u64, stack: StackId) {
+    fn site(&mut self, domain: Domain, stack: StackId) -> u32 {
+        self.chunk.sites.index_of(stack, Category::of_block(domain))
+    }
+
+    #[inline]
+    fn alloc(&mut self, site: u32, address: u64, size: u64) {
         let index = self.index();
-        let site = self.chunk.sites.index_of(stack, Category::of_block(domain));
         self.chunk.changes.push(OwnChange { size, site, what: BEGIN });
         self.run.rise.begin(size);
         let first = Touch::of_alloc(address, size, site, index);
@@ -210,7 +216,10 @@ impl<U: Iterator<Item = u32>> EventListener for Decoding<'_, U> {
 
     fn event(&mut self, event: Event) {
         match event {
-            Event::Alloc { domain, address, size, stack } => self.alloc(domain, address, size, stack),
+            Event::Alloc { domain, address, size, stack } => {
+                let site = self.site(domain, stack);
+                self.alloc(site, address, size);
+            }
             Event::Free { address } => self.free(address),
             Event::Time { ns } => {
                 self.end_run();
