@@ -21,8 +21,11 @@ names = [str(number) * 3 for number in range(50_000)]
 import os; os._exit(0)
 ";
 
+/// By `fork`, joblib needs no helper process, as it does by Python 3.14's default: that outlives the job, and answers know the
+/// ends of processes, which a list of allocations does not.
 const SCIKIT_LEARN: &str = "
-import threading
+import multiprocessing, threading
+multiprocessing.set_start_method('fork')
 import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
@@ -62,8 +65,9 @@ const TABLES: [(&str, &[&str]); 14] = [
 /// What is beside rows and stacks: no row has as much as this.
 const NO_ROWS: [&str; 2] = ["--min-bytes", "1TB"];
 
-const OBJECTS: [(&str, &[&str]); 9] = [
+const OBJECTS: [(&str, &[&str]); 10] = [
     ("peak", &["--peak", NO_ROWS[0], NO_ROWS[1]]),
+    ("leaks", &["--leaks", NO_ROWS[0], NO_ROWS[1]]),
     ("at", &["--at", "60%", NO_ROWS[0], NO_ROWS[1]]),
     ("range", &["--range", "40%..70%", NO_ROWS[0], NO_ROWS[1]]),
     ("stack", &["--stack", "load", NO_ROWS[0], NO_ROWS[1]]),

@@ -16,7 +16,7 @@ const MUCH: &str = "
 import random
 random.seed(7)
 total = 0
-for _ in range(300_000): total += len(bytes(random.randrange(400)))
+for _ in range(350_000): total += len(bytes(random.randrange(400)))
 print(total)
 ";
 
@@ -116,8 +116,9 @@ fn a_folder_that_vanishes_is_told_of() {
 #[test]
 fn a_trace_ends_at_the_size_that_it_may_have() {
     let folder = Folder::new();
+    let far_more = MUCH.replace("350_000", "1_200_000");
     let mut record = folder.fil(&["record", "--max-trace-size", "1MB", "--"]);
-    let ended = run(record.arg(python()).args(["-c", MUCH])).success();
+    let ended = run(record.arg(python()).args(["-c", &far_more])).success();
     assert_eq!(ended.stdout.lines().filter(|line| !line.is_empty()).count(), 1, "{ended:#?}");
     assert!(ended.stderr.contains("the trace has the size that it may have"), "{ended:#?}");
     let bytes = fs::metadata(folder.join("trace.fil")).expect("recorded").len();
@@ -129,7 +130,7 @@ fn a_trace_ends_at_the_size_that_it_may_have() {
     assert!(peak.number("event_count") > 100_000);
     // Without a limit it would have been larger.
     let whole = Folder::new();
-    whole.record_code(&python(), MUCH).success();
+    whole.record_code(&python(), &far_more).success();
     assert!(fs::metadata(whole.join("trace.fil")).expect("recorded").len() > 2 * bytes.min(1_500_000));
 }
 
