@@ -1,7 +1,8 @@
 //! Finds, within one segment, which allocation a free belongs to that its chunk has not paired.
 //!
 //! What is left of each stretch is a touch of each of its addresses. Each becomes a step: what was there before ends at some
-//! event, and something is there behind it or not. Where stretches are short, all touches of an address become one step.
+//! event, and something is there behind it or not. Where stretches are short, all touches of an address become one step, as
+//! long as that is found to happen.
 //! These steps [`crate::live_blocks`] takes, segment by segment.
 //!
 //! A trace may be incomplete, so nothing is taken for granted. A block that comes to life where one

@@ -244,7 +244,8 @@ impl<'a> EventDecoder<'a> {
 
 /// Who is told events, those by themselves that most events are.
 pub trait EventListener {
-    /// What it calls a call stack that allocates in a domain. As long as the chunk has a short code for that, it is asked once.
+    /// What it calls a call stack that allocates in a domain. It is asked again and again, but seldom: what it said is remembered
+    /// with the short code by which the chunk tells the stack.
     type Site: Copy;
     /// What it calls this one.
     fn site(&mut self, domain: Domain, stack: StackId) -> Self::Site;

@@ -213,6 +213,7 @@ impl Spool {
         let spool = Spool { file, free: crossbeam_channel::unbounded(), last_free, header };
         let grown = spool.grow(&mut spool.file.lock(), FIRST_SEGMENT_SLOTS);
         if grown.is_err() {
+            spool.file.lock().file.remove();
             spool.abandon();
             spool.header.abandon(false);
         }

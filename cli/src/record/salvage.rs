@@ -17,12 +17,10 @@ use std::time::{Duration, Instant};
 
 use format::spool::{self, SPOOL_HEADER_BYTES, SpoolHeader};
 use format::{ChunkKind, Definition, NoticeKind, encode_definition};
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
 
 use crate::error::CliError;
 use crate::process_identity::ProcessIdentity;
-use crate::record::spool_directory::SpoolDirectory;
+use crate::record::spool_directory::{SpoolDirectory, is_locked};
 use crate::record::start::monotonic_ns;
 use crate::record::trace_file::TraceFile;
 
@@ -76,13 +74,7 @@ struct SpoolFile {
 impl SpoolFile {
     /// Whether its process is certainly gone.
     fn is_left(&self, spools: &[SpoolFile]) -> bool {
-        !self.is_locked() && (!self.process.runs() || self.is_replaced(spools))
-    }
-
-    /// Whether a process has it mapped. One that cannot be locked at all is not locked.
-    fn is_locked(&self) -> bool {
-        let locked = File::open(&self.path).map(|file| flock(file, FlockOperation::NonBlockingLockExclusive));
-        matches!(locked, Ok(Err(Errno::WOULDBLOCK)))
+        !is_locked(&self.path) && (!self.process.runs() || self.is_replaced(spools))
     }
 
     /// Whether exec(2) put another program into its process, which has a spool of its own.
@@ -91,7 +83,7 @@ impl SpoolFile {
     }
 }
 
-/// The spool files that can be read. Others are not fil's, or have not got their header yet.
+/// The spool files that can be read. Others are not fil's.
 fn spool_files(directory: &SpoolDirectory) -> Result<Vec<SpoolFile>, CliError> {
     let paths = directory.spool_files().map_err(|error| CliError::input(directory.path(), &error))?;
     Ok(paths.into_iter().filter_map(read_spool_header).collect())
@@ -174,6 +166,7 @@ mod tests {
         SLOT_BYTES, SLOT_CHUNK_NUMBER, SLOT_HEADER_BYTES, SLOT_IN_USE, SLOT_KIND, SLOT_LENGTH, SLOT_STATE, SLOT_THREAD,
     };
     use format::{ChunkHeader, ProcessKey, TraceHeader, decompress, verify};
+    use rustix::fs::{FlockOperation, flock};
 
     /// A recording with a trace and a spool folder, and no job.
     struct Recording {
@@ -215,6 +208,10 @@ mod tests {
             let path = self.spools.path().join(format!("{}-{start_ns}.spool", process.pid));
             fs::write(&path, bytes).expect("written");
             path
+        }
+
+        fn header(&self) -> TraceHeader {
+            TraceHeader::decode(&fs::read(self.trace.path()).expect("trace")).expect("header").0
         }
 
         fn chunks(&self) -> Vec<ChunkHeader> {
@@ -262,7 +259,11 @@ mod tests {
     fn a_process_that_was_killed_while_it_made_its_spool_leaves_nothing() {
         let recording = Recording::begin();
         let unfinished = recording.spools.path().join("4000000-5.spool.new");
-        fs::write(&unfinished, "").expect("written");
+        let making = File::create(&unfinished).expect("made");
+        flock(&making, FlockOperation::NonBlockingLockExclusive).expect("locked");
+        recording.spools.remove();
+        assert!(SpoolDirectory::of_trace(&recording.header()).is_some(), "a process is about to have a spool");
+        drop(making);
         recording.spools.remove();
         assert!(!recording.spools.path().exists());
     }
@@ -308,8 +309,7 @@ mod tests {
     #[test]
     fn a_trace_finds_its_spools_again() {
         let recording = Recording::begin();
-        let bytes = fs::read(recording.trace.path()).expect("trace");
-        let (mut header, _) = TraceHeader::decode(&bytes).expect("header");
+        let mut header = recording.header();
         let found = SpoolDirectory::of_trace(&header).expect("found");
         assert_eq!(found.path(), recording.spools.path());
         assert!(found.launcher_runs(), "this test stands for fil record");

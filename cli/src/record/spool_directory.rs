@@ -7,7 +7,7 @@
 //! recording's launcher, or none, is not believed.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 
 use format::TraceHeader;
 use format::spool::{SPOOL_EXTENSION, UNFINISHED_SPOOL_EXTENSION};
-use rustix::fs::{Mode, statfs, statvfs};
+use rustix::fs::{FlockOperation, Mode, flock, statfs, statvfs};
+use rustix::io::Errno;
 use rustix::process::geteuid;
 use tempfile::TempDir;
 
@@ -146,7 +147,8 @@ impl SpoolDirectory {
     /// Removes the folder, and the recorder library that the job no longer needs, unless spool files
     /// are still there.
     pub(crate) fn remove(&self) {
-        if !matches!(self.spool_files().as_deref(), Ok([])) {
+        // One by one: what is being made now may be a spool at the next look.
+        if !self.has_no_spools() || !self.removes_unfinished_spools() || !self.has_no_spools() {
             return;
         }
         // What stays behind costs little; it is not worth a message.
@@ -154,14 +156,28 @@ impl SpoolDirectory {
         if let Ok(library) = fs::read(&library_file) {
             recorder_library::remove(Path::new(OsStr::from_bytes(&library)));
         }
-        // Of processes that were killed before they could record anything. One that is about to, says that it has no spool.
-        let unfinished = self.files_that_end_in(UNFINISHED_SPOOL_EXTENSION).unwrap_or_default();
-        let files = [library_file, self.path.join(TRACE_FILE), self.path.join(LAUNCHER_FILE)];
-        for file in unfinished.into_iter().chain(files) {
+        for file in [library_file, self.path.join(TRACE_FILE), self.path.join(LAUNCHER_FILE)] {
             let _ = fs::remove_file(file);
         }
         let _ = fs::remove_dir(&self.path);
     }
+
+    fn has_no_spools(&self) -> bool {
+        matches!(self.spool_files().as_deref(), Ok([]))
+    }
+
+    /// Removes what processes left that were killed before they could record anything. False if one is at it just now. (A
+    /// process that has not come as far as the lock finds its file gone, and says in the trace that it has no spool.)
+    fn removes_unfinished_spools(&self) -> bool {
+        let unfinished = self.files_that_end_in(UNFINISHED_SPOOL_EXTENSION).unwrap_or_default();
+        unfinished.iter().all(|path| !is_locked(path) && fs::remove_file(path).is_ok())
+    }
+}
+
+/// Whether a process holds the lock of a spool file. One that cannot be locked at all is not locked.
+pub(crate) fn is_locked(spool: &Path) -> bool {
+    let locked = File::open(spool).map(|file| flock(file, FlockOperation::NonBlockingLockExclusive));
+    matches!(locked, Ok(Err(Errno::WOULDBLOCK)))
 }
 
 /// For its owner only: what a job does with its memory is nobody else's business.
